@@ -1,0 +1,101 @@
+"""The command line: the commands put together, the global options, and the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from . import catalog, demonstrate, fetch, publish, setup, upkeep
+from .options import Session
+
+_HELP = """A model registry with a signed artifact store.
+
+Quantized models are recorded with hashes, signatures and quantization facts, stored encrypted, and
+verified before they run.
+
+Exit codes: 0 done; 1 our bug; 2 usage or invalid input; 3 not found; 4 denied; 5 untrusted;
+6 conflict; 7 unavailable.
+"""
+
+app = typer.Typer(
+    name="registry",
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for family in (setup, publish, fetch, catalog, upkeep, demonstrate):
+    family.register(app)
+
+_current = Session()
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"hallmark {version('hallmark-registry')}")
+        raise typer.Exit
+
+
+@app.callback()
+def registry(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(envvar="REGISTRY_HOME", metavar="DIR", help="The registry's home directory."),
+    ] = None,
+    identity: Annotated[
+        Path | None,
+        typer.Option(envvar="REGISTRY_IDENTITY", metavar="FILE", help="The identity to act with."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    _current.home, _current.identity, _current.debug = home, identity, debug
+    context.obj = _current
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    try:
+        app()
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
+        code = 0
+    except Exception as error:
+        code = _report(error)
+    sys.exit(code)
+
+
+def _report(error: Exception) -> int:
+    from registry.errors import RegistryError
+
+    from .output import clean, document, say
+
+    if _current.debug:
+        traceback.print_exception(error)
+    if not isinstance(error, RegistryError):
+        say(f"error: this is a bug in Hallmark: {type(error).__name__}: {error}")
+        say("  next: run it again with --debug before the command, and report what it prints")
+        return 1
+    if _current.json:
+        document({"ok": False, "error": error.to_dict()})
+    where = f" at step {error.step}" if error.step else ""
+    say(f"error [{error.code}]{where}: {clean(error.message)}")
+    if error.on:
+        say(f"  on:   {error.on}")
+    if error.hint:
+        say(f"  next: {error.hint}")
+    return error.exit_code

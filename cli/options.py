@@ -1,0 +1,75 @@
+"""What every command shares: the global options, ``--json``, and how a registry is opened."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from registry.context import Context
+
+
+@dataclass
+class Session:
+    """The global options of one call, and whether its command was asked for JSON."""
+
+    home: Path | None = None
+    identity: Path | None = None
+    debug: bool = False
+    json: bool = False
+
+    def home_path(self) -> Path:
+        from registry.home import default_home
+
+        return self.home or default_home()
+
+    def passphrase(self) -> bytes | None:
+        """``REGISTRY_PASSPHRASE``, or what a person types where the identity needs it."""
+        if (given := os.environ.get("REGISTRY_PASSPHRASE")) is not None:
+            return given.encode() or None
+        file = self.identity or self.home_path() / "identity.pem"
+        try:
+            encrypted = b"ENCRYPTED PRIVATE KEY" in file.read_bytes()[: 64 << 10]
+        except OSError:
+            return None
+        if not (encrypted and sys.stdin.isatty()):
+            return None
+        return typer.prompt(f"Passphrase of {file}", hide_input=True, err=True).encode() or None
+
+    def open(self) -> Context:
+        """The registry that this call is about. Raises HomeNotFound."""
+        from registry.context import Context
+
+        from .output import progress
+
+        return Context(
+            self.home_path(),
+            identity_file=self.identity,
+            passphrase=self.passphrase(),
+            progress=progress(self.json),
+        )
+
+
+def session(context: typer.Context) -> Session:
+    """The session of a command's context."""
+    found = context.find_object(Session)
+    return found if found is not None else Session()
+
+
+def _note_json(context: typer.Context, value: bool) -> bool:
+    session(context).json = value
+    return value
+
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document on stdout.", callback=_note_json, is_eager=True),
+]
+Ref = Annotated[
+    str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL[:VERSION|:LABEL|:ALIAS][@sha256:DIGEST]")
+]

@@ -1,0 +1,1 @@
+"""The database's migrations, run by ``registry init`` and ``registry db upgrade``."""

@@ -1,0 +1,203 @@
+"""Checkout: the ritual walked to its end, and the one type that comes out of it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
+
+from registry import statements
+from registry.acts import QUANTIZATION
+from registry.context import Context
+from registry.errors import (
+    BadAttestation,
+    BadContent,
+    BadDigest,
+    BadSession,
+    InvalidInput,
+    InvalidModel,
+    NotFound,
+    RegistryError,
+    UnsafePath,
+)
+from registry.judge import Judged
+from registry.manifest import Manifest
+from registry.memory import allocate
+from registry.onnx import external
+from registry.onnx.facts import QuantizationFacts, inspect
+from registry.onnx.graph import read_model
+from registry.onnx.session import ModelSession, build_session
+from registry.refs import Reference
+from registry.release import Released, release
+from registry.ritual import Observer, Outcome, Ritual
+from registry.transfer import unseal
+
+Place = Callable[[str, int], AbstractContextManager[memoryview | int]]  # (path, bytes) to where it goes
+_PASSED = object()  # held by this module alone: only the ritual makes a VerifiedModel
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class VerifiedModel:
+    """A version that passed steps 1 to 11, its plaintext in memory.
+
+    ``files`` maps each path to a read-only view of its bytes; ``facts`` maps each ONNX file to its
+    quantization facts, derived from those bytes. ``checkout`` alone makes one.
+    """
+
+    ref: Reference
+    digest: str  # hexadecimal, the OMS root digest
+    publisher: str
+    time: str  # of the push, RFC 3339
+    metadata: Mapping[str, str]
+    manifest: Manifest
+    files: Mapping[str, memoryview]
+    facts: Mapping[str, QuantizationFacts]
+    pull: int  # the ledger entry of this checkout
+
+    def __init__(
+        self, passed: object, released: Released, files: Mapping[str, memoryview], facts: statements.Facts
+    ):
+        if passed is not _PASSED:
+            raise TypeError("a VerifiedModel comes from checkout() only")
+        judged = released.judged
+        put = object.__setattr__
+        put(self, "ref", judged.ref)
+        put(self, "digest", judged.body.digest)
+        put(self, "publisher", judged.publisher.identity.name)
+        put(self, "time", judged.time)
+        put(self, "metadata", MappingProxyType(dict(judged.body.metadata)))
+        put(self, "manifest", judged.manifest)
+        put(self, "files", MappingProxyType({path: view.toreadonly() for path, view in files.items()}))
+        put(self, "facts", MappingProxyType(dict(facts)))
+        put(self, "pull", released.pull)
+
+    def session(
+        self,
+        path: str | None = None,
+        *,
+        providers: Sequence[str] | None = None,
+        threads: int = 0,
+        prepack: bool = True,
+    ) -> ModelSession:
+        """An ONNX Runtime session built from the verified bytes in memory (step 12 of the ritual).
+
+        ``path`` names the ONNX file where the version has several and none is ``model.onnx``.
+        Raises InvalidInput for an unclear choice, BadSession where ONNX Runtime refuses the model.
+        """
+        try:
+            return build_session(
+                self.files,
+                main_model(self.facts, path),
+                providers=providers,
+                threads=threads,
+                prepack=prepack,
+            )
+        except (InvalidModel, UnsafePath) as error:
+            raise BadSession(error.message, on=error.on) from error
+
+
+def main_model(paths: Mapping[str, object], path: str | None = None) -> str:
+    """The ONNX file to run: the one named, the only one, or ``model.onnx``. Raises InvalidInput."""
+    if path is not None:
+        if path not in paths:
+            raise InvalidInput(
+                "the version has no such ONNX file", on=path, hint=f"one of {', '.join(paths)}"
+            )
+        return path
+    chosen = (
+        list(paths)
+        if len(paths) == 1
+        else [name for name in paths if PurePosixPath(name).name == "model.onnx"]
+    )
+    if len(chosen) != 1:
+        raise InvalidInput(
+            "the version has several ONNX files", on=", ".join(paths), hint="name one with --model"
+        )
+    return chosen[0]
+
+
+def checkout(
+    context: Context, ref: str, *, purpose: str = "checkout", observer: Observer | None = None
+) -> VerifiedModel:
+    """Verify a version and decrypt it into memory: steps 1 to 11. No plaintext touches a disk.
+
+    ``purpose`` is a name recorded in the pull act. Raises InvalidReference, NotFound, Denied,
+    Untrusted (with the step that failed) or Unavailable.
+    """
+    return _checkout(context, ref, purpose, Ritual(observer))
+
+
+def verify(context: Context, ref: str, *, observer: Observer | None = None) -> tuple[Outcome, ...]:
+    """Walk all twelve steps and return their outcomes; the last one is not ok where a step failed.
+
+    Raises InvalidReference, NotFound or Unavailable: where the walk could not be made at all.
+    """
+    ritual = Ritual(observer)
+    try:
+        model = _checkout(context, ref, "verify", ritual)
+        with ritual.step(12) as said:
+            for path in model.facts:
+                model.session(path).close()
+                said.append(path)
+    except RegistryError as error:
+        if error.step is None:
+            raise
+    return tuple(ritual.outcomes)
+
+
+def _checkout(context: Context, ref: str, purpose: str, ritual: Ritual) -> VerifiedModel:
+    released = release(context, ref, purpose, ritual)
+    files: dict[str, memoryview] = {}
+
+    @contextmanager
+    def place(path: str, size: int) -> Iterator[memoryview]:
+        files[path] = allocate(size)
+        yield files[path]
+
+    open_files(context, released, place, ritual)
+    facts = check_content(released.judged, files, ritual)
+    return VerifiedModel(_PASSED, released, files, facts)
+
+
+def open_files(context: Context, released: Released, place: Place, ritual: Ritual) -> None:
+    """Steps 9 and 10: decrypt every file to where ``place`` (path, size) says, and compare digests."""
+    judged, found = released.judged, {}
+    context.progress.begin(f"opening {judged.ref}", sum(file.size for file in judged.body.files))
+    with ritual.step(9) as said:
+        for file in judged.body.files:
+            key = released.keys[file.blob]
+            with closing(context.store.open(file.blob)) as reader, place(file.path, file.size) as out:
+                found[file.path] = unseal(reader, key, file.size, out, context.progress)
+        said.append(f"{len(found)} file(s), {sum(file.size for file in judged.body.files)} bytes")
+    context.progress.end()
+    with ritual.step(10) as said:
+        judged.manifest.compare(found)
+        for signed in judged.manifest.files:
+            if not hmac.compare_digest(signed.sha256, found[signed.path]):
+                raise BadDigest("a file is not the signed one", on=signed.path)
+        said.append(f"{len(found)} SHA-256 digest(s) are the manifest's")
+
+
+def check_content(judged: Judged, files: Mapping[str, memoryview], ritual: Ritual) -> statements.Facts:
+    """Step 11: the graphs read cleanly and say what the quantization attestation says."""
+    with ritual.step(11) as said:
+        try:
+            sizes = {file.path: file.size for file in judged.body.files}
+            facts = [(path, _facts(files, sizes, path)) for path in sorted(sizes) if path.endswith(".onnx")]
+        except (InvalidModel, UnsafePath, NotFound) as error:
+            raise BadContent(error.message, on=error.on) from error
+        attested = next(head for head in judged.attestations if head.type == QUANTIZATION)
+        if attested.statement.get("predicate") != statements.predicate(facts):
+            raise BadAttestation(
+                "the graph is not what its quantization attestation says", on=str(judged.ref)
+            )
+        said.append("; ".join(f"{path}: {found.mode} {found.format}" for path, found in facts))
+    return facts
+
+
+def _facts(files: Mapping[str, memoryview], sizes: Mapping[str, int], path: str) -> QuantizationFacts:
+    external.check_external(read_model(files[path], name=path), path, sizes)
+    return inspect(files, path)

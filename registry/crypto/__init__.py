@@ -1,0 +1,1 @@
+"""Proofs: bytes and keys in; a value or an exception out."""

@@ -1,0 +1,116 @@
+"""What a client needs to judge a version by itself: gathered in one read, believed in no part.
+
+Evidence is the newest checkpoint with its consistency proof, the acts with their inclusion proofs, and
+the database's rows. ``checkout`` holds the proofs against the pin and the rows against the acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from registry import acts, ledger
+from registry.ledger import Proof
+from registry.records import queries, tables
+from registry.records.projection import Row
+from registry.refs import Reference
+
+_BESIDE = (
+    tables.version_metadata,
+    tables.files,
+    tables.quantization,
+    tables.opsets,
+    tables.quantized_tensors,
+)
+_TELLING = (acts.Push.kind, acts.Alias.kind, acts.Yank.kind)  # pulls tell nothing of a version
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one version. ``asked`` is the reference as given, ``ref`` the exact version."""
+
+    asked: Reference
+    ref: Reference
+    note: str
+    consistency: tuple[bytes, ...]  # from the tree size that the client remembers
+    genesis: Proof
+    push: int  # sequence number of the version's push act
+    proofs: Mapping[int, Proof]  # every act that a row names or that speaks of the version
+    rows: tuple[Row, ...]
+    later: tuple[bytes, ...]  # acts after the one that set the alias asked for, unverified
+
+
+def gather(connection: sa.Connection, asked: Reference, known: int) -> Evidence:
+    """Collect the evidence. ``known`` is the remembered tree size, 0 for none.
+
+    Raises ReferenceNotFound, or BadProof where the ledger has a hole.
+    """
+    ref = queries.resolve(connection, asked)
+    size = ledger.tree_size(connection)
+    rows = tuple(_rows(connection, ref, asked))
+    push = next(row.values["seq"] for row in rows if row.table is tables.versions)
+    named = {row.values["seq"] for row in rows if "seq" in row.values} | set(_speaking(connection, ref))
+    return Evidence(
+        asked,
+        ref,
+        ledger.newest_note(connection),
+        ledger.consistency(connection, known, size),
+        ledger.prove(connection, 0, size),
+        push,
+        {seq: ledger.prove(connection, seq, size) for seq in sorted(named)},
+        rows,
+        tuple(_later(connection, ref, rows)),
+    )
+
+
+def _rows(connection: sa.Connection, ref: Reference, asked: Reference) -> Iterator[Row]:
+    model = {"model": ref.model}
+    version = {**model, "number": ref.version}
+    yield from _select(connection, tables.versions, version)
+    for table in (*_BESIDE, tables.attestations, tables.yanks):
+        yield from _select(connection, table, version)
+    for table in (tables.models, tables.vaults, tables.shares):
+        yield from _select(connection, table, model)
+    if asked.tag is not None:
+        yield from _select(connection, tables.aliases, {**model, "name": asked.tag})
+    used = sa.select(tables.files.c.blob).where(
+        tables.files.c.model == ref.model, tables.files.c.number == ref.version
+    )
+    yield from _fetch(connection, tables.blobs, tables.blobs.c.id.in_(used))
+    publisher = sa.select(tables.versions.c.publisher).where(
+        tables.versions.c.model == ref.model, tables.versions.c.number == ref.version
+    )
+    yield from _fetch(connection, tables.members, tables.members.c.keyid.in_(publisher))
+
+
+def _select(connection: sa.Connection, table: sa.Table, where: Mapping[str, Any]) -> Iterator[Row]:
+    return _fetch(connection, table, *(table.c[name] == value for name, value in where.items()))
+
+
+def _fetch(connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]) -> Iterator[Row]:
+    for row in connection.execute(sa.select(table).where(*where)):
+        yield Row(table, dict(row._mapping))
+
+
+def _speaking(connection: sa.Connection, ref: Reference) -> Iterable[int]:
+    query = sa.select(tables.acts.c.seq).where(
+        tables.acts.c.model == ref.model,
+        tables.acts.c.number == ref.version,
+        tables.acts.c.kind.in_(_TELLING),
+    )
+    return connection.execute(query).scalars()
+
+
+def _later(connection: sa.Connection, ref: Reference, rows: Iterable[Row]) -> Iterator[bytes]:
+    """The acts that may have moved the alias since: an alias row set back to an older act shows."""
+    for row in rows:
+        if row.table is tables.aliases:
+            query = sa.select(tables.acts.c.envelope).where(
+                tables.acts.c.model == ref.model,
+                tables.acts.c.kind.in_((acts.Push.kind, acts.Alias.kind)),
+                tables.acts.c.seq > row.values["seq"],
+            )
+            yield from (bytes(envelope) for envelope in connection.execute(query).scalars())

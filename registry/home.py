@@ -1,0 +1,105 @@
+"""The home directory of an embedded registry.
+
+::
+
+    registry.json    what this registry is and where its database and store are; written last
+    identity.pem     the keys of the member who made it
+    ledger.pem       the ledger's Ed25519 key
+    checkpoint       the newest checkpoint seen: history cannot be rewritten behind it
+    registry.db      the default database
+    blobs/           the default store
+    pushes/          what interrupted pushes have stored, so that the same push resumes
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from registry import acts, disk
+from registry.errors import DiskTrouble, HomeNotFound, InvalidInput, NotFound
+
+CONFIG = "registry.json"
+_LIMIT = 64 << 10  # bytes
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``registry.json``. A database or store of None is the home's own."""
+
+    format: int
+    name: acts.Name
+    registry_id: acts.Hex32
+    database: str | None = None
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where things lie in a home."""
+
+    home: Path
+
+    @property
+    def config(self) -> Path:
+        return self.home / CONFIG
+
+    @property
+    def identity(self) -> Path:
+        return self.home / "identity.pem"
+
+    @property
+    def ledger_key(self) -> Path:
+        return self.home / "ledger.pem"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.home / "checkpoint"
+
+    @property
+    def pushes(self) -> Path:
+        return self.home / "pushes"
+
+    def database_url(self, config: Config) -> str:
+        return config.database or f"sqlite:///{self.home / 'registry.db'}"
+
+    def store_url(self, config: Config) -> str:
+        return config.store or str(self.home / "blobs")
+
+
+def default_home() -> Path:
+    """``REGISTRY_HOME``, or the user's data directory."""
+    if named := os.environ.get("REGISTRY_HOME"):
+        return Path(named)
+    from platformdirs import user_data_path
+
+    return user_data_path("hallmark")
+
+
+def load(home: Path) -> Config:
+    """Read a home's configuration. Raises HomeNotFound or InvalidInput."""
+    path = Paths(home).config
+    try:
+        data = disk.read(path, _LIMIT)
+    except (NotFound, InvalidInput, DiskTrouble) as error:
+        raise HomeNotFound(
+            "there is no registry here", on=str(home), hint="'registry init' makes one; --home names another"
+        ) from error
+    try:
+        config = msgspec.json.decode(data, type=Config)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(
+            f"the registry's configuration does not parse: {error}",
+            on=str(path),
+            hint="restore it from a backup",
+        ) from error
+    if config.format != 1:
+        raise InvalidInput("the home was made by a newer Hallmark", on=str(path), hint="upgrade Hallmark")
+    return config
+
+
+def dump(config: Config) -> bytes:
+    """The bytes of ``registry.json``."""
+    return msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"

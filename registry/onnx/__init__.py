@@ -1,0 +1,1 @@
+"""ONNX models: reading, facts, sessions. Knows nothing of users or stores."""

@@ -1,0 +1,142 @@
+"""Push: six hops from a path to a published version.
+
+1. parse the reference, ask whether this member may push there; 2. inspect the model; 3. one pass over
+each file into the store; 4. sign the bundle and the attestations; 5. sign the push act; 6. submit it.
+The commit of hop 6 is the publication: a crash before it leaves at most orphan blobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from registry import acts, bundle, refs, statements
+from registry.authority import Permit, Receipt
+from registry.context import Context
+from registry.errors import InvalidReference, VersionTaken
+from registry.journal import open_journal
+from registry.manifest import Manifest
+from registry.refs import Reference
+from registry.source import collect, inspect_source
+from registry.upload import Upload, Uploaded
+
+_ROUNDS = 1000  # times a push signs again when others come first; each time somebody else has succeeded
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """A published version. ``digest`` is the OMS root digest; ``stored`` and ``reused`` count files."""
+
+    ref: Reference
+    digest: str
+    seq: int
+    size: int  # bytes of plaintext
+    stored: int
+    reused: int
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What is to be published, but for its number."""
+
+    ref: Reference
+    label: str | None
+    aliases: tuple[str, ...]
+    metadata: dict[str, str]
+    facts: statements.Facts
+
+
+def push(
+    context: Context,
+    path: Path,
+    ref: str,
+    *,
+    label: str | None = None,
+    aliases: Iterable[str] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> Pushed:
+    """Publish the model at ``path`` (an ONNX file or a directory) as the next version of ``ref``.
+
+    Raises InvalidInput, Denied, Conflict or Unavailable; nothing is published then.
+    """
+    target, names = _target(ref), tuple(dict.fromkeys(aliases))
+    for name in (*names, *([] if label is None else [label])):
+        refs.check_tag(name, "label or alias")
+    journal = open_journal(context.paths.pushes, target.model, path)
+    upload = Upload(context, target.model, journal)
+    done = False
+    try:
+        upload.begin(upload.permit())  # hop 1
+        source = collect(path)
+        wish = _Wish(target, label, names, dict(metadata or {}), inspect_source(source))  # hop 2
+        published = _publish(context, upload, wish, upload.store(source))  # hops 3 to 6
+        done = True
+        return published
+    finally:
+        journal.close(done=done)
+        if not done:
+            upload.give_up()
+
+
+def _target(text: str) -> Reference:
+    ref = refs.parse(text)
+    if ref.version or ref.tag or ref.digest:
+        raise InvalidReference(
+            "a push names a model; the registry counts its versions",
+            on=text,
+            hint=f"push to {ref.model}, with --label or --alias for a name",
+        )
+    return ref
+
+
+def _publish(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded) -> Pushed:
+    for _ in range(_ROUNDS):
+        given = upload.permit(contents={file.sha256 for file in uploaded.files})
+        try:
+            return _submit(context, upload, wish, uploaded, given)
+        except VersionTaken:
+            continue
+    raise VersionTaken("other pushes kept coming first", on=wish.ref.model, hint="push again")
+
+
+def _submit(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded, given: Permit) -> Pushed:
+    upload.follow(given)
+    # Another push may have stored the same content meanwhile: the model keeps one blob of it.
+    files = tuple(
+        msgspec.structs.replace(file, blob=given.stored.get(file.sha256, file.blob))
+        for file in uploaded.files
+    )
+    body = _body(context, upload, wish, files, given.number)
+    receipt: Receipt = context.act(body, push=upload.push)
+    upload.discard_unused(files)
+    return Pushed(
+        wish.ref.at(given.number),
+        body.digest,
+        receipt.proof.entry.seq,
+        sum(file.size for file in files),
+        len(files) - uploaded.reused,
+        uploaded.reused,
+    )
+
+
+def _body(
+    context: Context, upload: Upload, wish: _Wish, files: tuple[acts.File, ...], number: int
+) -> acts.Push:
+    signing, model = context.identity.signing, wish.ref.model
+    manifest = Manifest.of(model, {file.path: file.sha256 for file in files})
+    return acts.Push(
+        model=model,
+        number=number,
+        digest=manifest.digest,
+        label=wish.label,
+        aliases=wish.aliases,
+        metadata=wish.metadata,
+        bundle=bundle.sign(manifest, signing),
+        files=files,
+        blobs=upload.brought(files),
+        vault=upload.vault,
+        attestations=(statements.quantization(model, manifest.digest, wish.facts, signing),),
+    )

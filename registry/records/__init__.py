@@ -1,0 +1,1 @@
+"""The database: tables, the schema's version, what an act writes, and the questions asked of it."""

@@ -1,0 +1,70 @@
+"""What a client remembers: the newest checkpoint it saw. The next one must extend it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from registry import disk
+from registry.chain import Chain
+from registry.crypto import merkle
+from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
+from registry.errors import BadCheckpoint, BadProof
+
+_LIMIT = 64 << 10  # bytes
+
+
+def load(path: Path) -> str:
+    """The remembered note, "" where there is none."""
+    return disk.read(path, _LIMIT).decode("utf-8", "replace") if path.exists() else ""
+
+
+def size_of(note: str) -> int:
+    """The tree size that a remembered note speaks of, unverified; 0 for none."""
+    lines = note.splitlines()
+    return int(lines[1]) if len(lines) > 1 and lines[1].isascii() and lines[1].isdigit() else 0
+
+
+def accept(
+    path: Path, chain: Chain, note: str, consistency: tuple[bytes, ...], remembered: str
+) -> Checkpoint:
+    """The checkpoint in ``note``, if the ledger's key signed it and it extends the remembered one.
+
+    ``remembered`` is the note that ``consistency`` was asked for. Raises BadCheckpoint.
+    """
+    new = open_checkpoint(note, origin_of(chain.registry_id), chain.ledger)
+    if remembered:
+        _extends(open_checkpoint(remembered, new.origin, chain.ledger), new, consistency)
+    if new.size > size_of(remembered):
+        _advance(path, note, new.size)
+    return new
+
+
+def _extends(old: Checkpoint, new: Checkpoint, consistency: tuple[bytes, ...]) -> None:
+    if new.size < old.size:
+        raise BadCheckpoint(
+            "the ledger is shorter than it was",
+            on=f"{new.size} acts now, {old.size} seen before",
+            hint="the database was rolled back or replaced: restore the newest backup",
+        )
+    try:
+        merkle.verify_consistency(old.size, old.root, new.size, new.root, list(consistency))
+    except BadProof as error:
+        raise BadCheckpoint(
+            "the ledger's history was rewritten: it does not extend the checkpoint seen before",
+            on=f"{old.size} acts seen, {new.size} now",
+            hint="keep this home and the database as they are, and compare them with a backup",
+        ) from error
+
+
+def _advance(path: Path, note: str, size: int) -> None:
+    """Remember ``note`` unless another process has remembered a later one."""
+    with disk.translated(path):
+        lock = os.open(path.with_name(".checkpoint.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if size_of(load(path)) < size:
+                disk.replace(path, note.encode(), 0o600)
+        finally:
+            os.close(lock)

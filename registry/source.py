@@ -1,0 +1,163 @@
+"""What is about to be pushed: the files below a path, and what their graphs say.
+
+Only regular files are taken, and links are refused: what a link points to can change without the
+directory changing. Every file's identity is noted when it is found and compared when it is read, so
+that what changed in between is noticed.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from registry import disk
+from registry.acts import FILE_LIMIT
+from registry.errors import InvalidInput, InvalidModel, NotFound, RegistryError, SourceChanged, UnsafePath
+from registry.manifest import check_path
+from registry.onnx import external
+from registry.onnx.facts import QuantizationFacts, inspect
+from registry.onnx.graph import read_model
+
+_ONNX = ".onnx"
+SIGNATURE_FILE = "model.sig"  # the bundle beside a pulled model; never part of a version
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file: its path inside the version, where it lies, its size, and what tells it from another."""
+
+    path: str
+    place: Path
+    size: int  # bytes
+    stamp: tuple[int, ...]
+
+    def open(self) -> int:
+        """A descriptor for reading. Raises SourceChanged when it is not the file that was found."""
+        with disk.translated(self.place):
+            descriptor = os.open(self.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            self.check(descriptor)
+        except RegistryError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def check(self, descriptor: int) -> None:
+        """Raise SourceChanged unless the open file is as it was found."""
+        if _stamp(os.fstat(descriptor)) != self.stamp:
+            raise SourceChanged("the file changed while it was read", on=str(self.place), hint="push again")
+
+
+def collect(path: Path) -> tuple[SourceFile, ...]:
+    """Every regular file of a model directory, or an ONNX file with its external data.
+
+    Raises NotFound, UnsafePath, InvalidModel or InvalidInput.
+    """
+    with disk.translated(path):
+        found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        files = tuple(sorted(_walk(path, path), key=lambda file: file.path))
+    else:
+        files = tuple(_single(path))
+    if not any(file.path.endswith(_ONNX) for file in files):
+        raise InvalidModel(
+            "there is no .onnx file to push", on=str(path), hint="name an ONNX file or its directory"
+        )
+    if len(files) > FILE_LIMIT:
+        raise InvalidInput(f"a version holds at most {FILE_LIMIT} files", on=f"{path}: {len(files)}")
+    return files
+
+
+def inspect_source(files: tuple[SourceFile, ...]) -> list[tuple[str, QuantizationFacts]]:
+    """The quantization facts of every ONNX file, by path; external data is checked on the way.
+
+    Raises InvalidModel, UnsafePath or SourceChanged.
+    """
+    by_path = {file.path: file for file in files}
+    sizes = {file.path: file.size for file in files}
+    facts = []
+    for path in sorted(by_path):
+        if path.endswith(_ONNX):
+            with ExitStack() as stack:
+                facts.append((path, _facts(path, by_path, sizes, stack)))
+    return facts
+
+
+def _facts(
+    path: str, files: dict[str, SourceFile], sizes: dict[str, int], stack: ExitStack
+) -> QuantizationFacts:
+    buffers = {path: _map(files[path], stack)}
+    model = read_model(buffers[path], name=path)
+    for needed in external.external_files(model, path):
+        if needed not in files:
+            raise InvalidModel("the model's external data is missing", on=f"{path}: {needed}")
+        buffers[needed] = _map(files[needed], stack)
+    external.check_external(model, path, sizes)
+    return inspect(buffers, path)
+
+
+def _map(file: SourceFile, stack: ExitStack) -> memoryview:
+    descriptor = file.open()
+    stack.callback(os.close, descriptor)
+    if not file.size:
+        return memoryview(b"")
+    mapped = stack.enter_context(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    return stack.enter_context(memoryview(mapped))
+
+
+def _walk(root: Path, directory: Path) -> Iterator[SourceFile]:
+    with disk.translated(directory):
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    for entry in entries:
+        place = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, place)
+        elif place != root / SIGNATURE_FILE:
+            yield _file(place, place.relative_to(root).as_posix())
+
+
+def _single(path: Path) -> Iterator[SourceFile]:
+    if path.suffix != _ONNX:
+        raise InvalidModel(
+            "the file is not named .onnx", on=str(path), hint="name an ONNX file or its directory"
+        )
+    first = _file(path, path.name)
+    yield first
+    with ExitStack() as stack:
+        needed = external.external_files(read_model(_map(first, stack), name=path.name), path.name)
+    for name in needed:
+        try:
+            yield _file(path.parent / name, name)
+        except NotFound as error:
+            raise InvalidModel("the model's external data is missing", on=f"{path}: {name}") from error
+
+
+def _file(place: Path, path: str) -> SourceFile:
+    check_path(path)
+    _no_links(place, path)
+    with disk.translated(place):
+        found = place.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise UnsafePath(
+            "only regular files are pushed", on=str(place), hint="remove it, or replace it by a copy"
+        )
+    return SourceFile(path, place, found.st_size, _stamp(found))
+
+
+def _no_links(place: Path, path: str) -> None:
+    depth = path.count("/") + 1
+    for ancestor in [place, *place.parents][:depth]:
+        if ancestor.is_symlink():
+            raise UnsafePath(
+                "symbolic links are not followed", on=str(ancestor), hint="replace the link by a copy"
+            )
+
+
+def _stamp(found: os.stat_result) -> tuple[int, ...]:
+    # ctime cannot be set back by whoever may write the file, so a rewrite with the old mtime shows too.
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
