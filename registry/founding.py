@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from registry import acts, authority, disk, refs, seen
+from registry import acts, authority, disk, ledger, refs
 from registry.blobs import open_store
 from registry.chain import from_genesis, keys_of
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey
 from registry.crypto.identity import Identity
-from registry.errors import AlreadyExists, InvalidInput
-from registry.home import Config, Paths, dump
-from registry.ledger import newest_note
+from registry.errors import AlreadyExists, BadProof, InvalidInput, WrongRegistry
+from registry.home import Config, Paths, dump, read_config
 from registry.records import schema
 from registry.records.database import open_engine, reading
+
+_OWN = frozenset(
+    {"identity.pem", "ledger.pem", "registry.json.new"}
+    | {f"registry.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
+)
+_SCRAP = ".registry.json.new."  # what a killed disk.replace of the draft leaves
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,65 @@ def init(
     refs.check_name(name, "the member")
     paths = Paths(path.absolute())
     with _claimed(paths):
-        identity, key = Identity.generate(name), LedgerKey.generate()
-        disk.create(paths.identity, identity.to_pem(passphrase), 0o600)
-        disk.create(paths.ledger_key, key.to_pem(passphrase), 0o600)
-        draft = Config(1, name, "0" * 64, database, _absolute_store(store))
-        open_store(paths.store_url(draft))
-        registry_id = _found(paths.database_url(draft), identity, key, now, paths)
-        disk.create(paths.config, dump(Config(1, name, registry_id, database, draft.store)), 0o600)
-    return Founded(registry_id, name, paths.home, identity.signing.verifying.keyid)
+        found = _resumed(paths)
+        if found is None:
+            _clear(paths)
+            found = _founded(paths, now, name, database, _absolute_store(store), passphrase)
+        return found
+
+
+def _founded(
+    paths: Paths, now: datetime, name: str, database: str | None, store: str | None, passphrase: bytes | None
+) -> Founded:
+    identity, key = Identity.generate(name), LedgerKey.generate()
+    genesis = _genesis(identity, key, now)
+    config = Config(1, name, acts.decode(genesis.payload).digest, database, store)
+    open_store(paths.store_url(config))
+    # The draft comes first: it alone says that what lies here is unfinished, and may be cleared.
+    # The keys come before the genesis act, which only they can continue.
+    disk.replace(paths.draft, dump(config), 0o600)
+    disk.create(paths.identity, identity.to_pem(passphrase), 0o600)
+    disk.create(paths.ledger_key, key.to_pem(passphrase), 0o600)
+    engine = open_engine(paths.database_url(config))
+    try:
+        schema.upgrade(engine)
+        authority.found(engine, key, genesis)
+    finally:
+        engine.dispose()
+    return _open_home(paths, config, identity.signing.verifying.keyid)
+
+
+def _genesis(identity: Identity, key: LedgerKey, now: datetime) -> dsse.Envelope:
+    body = acts.Genesis(name=identity.name, admin=keys_of(identity.public), ledger=key.public.raw)
+    keyid, nonce = identity.signing.verifying.keyid, os.urandom(16).hex()
+    header = acts.Header(registry="", actor=keyid, time=acts.timestamp(now), nonce=nonce)
+    return dsse.sign(acts.encode(header, body), identity.signing)
+
+
+def _open_home(paths: Paths, config: Config, keyid: str) -> Founded:
+    """The last step: the draft becomes ``registry.json``, and the home a home."""
+    with disk.translated(paths.config):
+        paths.draft.rename(paths.config)
+        disk.sync_directory(paths.home)
+    return Founded(config.registry_id, config.name, paths.home, keyid)
+
+
+def _resumed(paths: Paths) -> Founded | None:
+    """Finish a founding that was killed after its genesis act was in the database."""
+    if not paths.draft.exists():
+        return None
+    config = read_config(paths.draft)
+    engine = open_engine(paths.database_url(config))
+    try:
+        if schema.current(engine) is None:
+            return None
+        with reading(engine) as connection:
+            chain = from_genesis(ledger.entry(connection, 0).envelope, config.registry_id)
+    except (BadProof, WrongRegistry):
+        return None  # this founding's genesis act never got into the database: begin anew
+    finally:
+        engine.dispose()
+    return _open_home(paths, config, next(iter(chain.members)))
 
 
 def _absolute_store(store: str | None) -> str | None:
@@ -68,7 +124,7 @@ def _absolute_store(store: str | None) -> str | None:
 
 @contextmanager
 def _claimed(paths: Paths) -> Iterator[None]:
-    """The home directory, locked, empty of a registry; what a failed founding made is removed again."""
+    """The home directory, locked, and without a registry."""
     if paths.config.exists():
         raise _taken(paths)
     with disk.translated(paths.home):
@@ -78,7 +134,6 @@ def _claimed(paths: Paths) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if paths.config.exists():
             raise _taken(paths)
-        _clear(paths)
         yield
     finally:
         os.close(lock)
@@ -91,39 +146,17 @@ def _taken(paths: Paths) -> AlreadyExists:
 
 
 def _clear(paths: Paths) -> None:
-    """Remove what an interrupted founding left: without registry.json nobody has pinned it."""
-    others = [place for place in paths.home.iterdir() if place.name not in _OWN]
+    """Remove what an unfinished founding left. Without its draft, whatever is here is somebody's."""
+    own = _OWN if paths.draft.exists() else frozenset[str]()
+    found = list(paths.home.iterdir())
+    others = [place for place in found if place.name not in own and not place.name.startswith(_SCRAP)]
     if others:
         raise InvalidInput(
             "the directory has other content",
             on=str(others[0]),
             hint="choose an empty directory for the home",
         )
-    for place in (paths.identity, paths.ledger_key, paths.checkpoint):
-        place.unlink(missing_ok=True)
-
-
-_OWN = {"identity.pem", "ledger.pem", "checkpoint", ".checkpoint.lock", "blobs"} | {
-    f"registry.db{suffix}" for suffix in ("", "-wal", "-shm", "-journal")
-}
-
-
-def _found(url: str, identity: Identity, key: LedgerKey, now: datetime, paths: Paths) -> str:
-    engine = open_engine(url)
-    try:
-        schema.upgrade(engine)
-        body = acts.Genesis(name=identity.name, admin=keys_of(identity.public), ledger=key.public.raw)
-        header = acts.Header(
-            registry="",
-            actor=identity.signing.verifying.keyid,
-            time=acts.timestamp(now),
-            nonce=os.urandom(16).hex(),
-        )
-        envelope = dsse.sign(acts.encode(header, body), identity.signing)
-        registry_id = authority.found(engine, key, envelope).registry_id
-        with reading(engine) as connection:
-            chain = from_genesis(envelope.to_bytes(), registry_id)
-            seen.accept(paths.checkpoint, chain, newest_note(connection), (), "")
-        return registry_id
-    finally:
-        engine.dispose()
+    for place in found:
+        if place != paths.draft:
+            place.unlink()
+    paths.draft.unlink(missing_ok=True)

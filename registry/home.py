@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from registry import acts, disk
-from registry.errors import DiskTrouble, HomeNotFound, InvalidInput, NotFound
+from registry.errors import HomeNotFound, InvalidInput
 
 CONFIG = "registry.json"
 _LIMIT = 64 << 10  # bytes
@@ -45,6 +45,10 @@ class Paths:
     @property
     def config(self) -> Path:
         return self.home / CONFIG
+
+    @property
+    def draft(self) -> Path:
+        return self.home / f"{CONFIG}.new"
 
     @property
     def identity(self) -> Path:
@@ -81,15 +85,18 @@ def default_home() -> Path:
 def load(home: Path) -> Config:
     """Read a home's configuration. Raises HomeNotFound or InvalidInput."""
     path = Paths(home).config
-    try:
-        data = disk.read(path, _LIMIT)
-    except (NotFound, InvalidInput, DiskTrouble) as error:
+    if not path.is_file():
         raise HomeNotFound(
             "there is no registry here", on=str(home), hint="'registry init' makes one; --home names another"
-        ) from error
+        )
+    return read_config(path)
+
+
+def read_config(path: Path) -> Config:
+    """Read ``registry.json``. Raises InvalidInput."""
     try:
-        config = msgspec.json.decode(data, type=Config)
-    except msgspec.DecodeError as error:
+        config = msgspec.json.decode(disk.read(path, _LIMIT), type=Config)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             f"the registry's configuration does not parse: {error}",
             on=str(path),

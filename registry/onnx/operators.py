@@ -26,8 +26,9 @@ class Operand(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """``bias`` is the position of an int32 bias; ``dynamic`` says that the operator itself quantizes
-    its float input with a scale that it computes; ``follow`` that the second operand's scale comes after it, in a Mul."""
+    """``bias`` is the position of an int32 bias; ``dynamic`` says that the operator itself quantizes its
+    float input with a scale that it computes; ``follow`` that the second operand's scale comes after
+    the operator, in a Mul."""
 
     operands: tuple[Operand, ...]
     bias: int | None = None

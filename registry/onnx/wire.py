@@ -133,7 +133,7 @@ class Wire:
     def _overrun(self, length: int, at: int, end: int) -> InvalidModel:
         if end == len(self.view):
             return InvalidModel(
-                f"truncated ONNX file: {length - (end - at)} bytes are missing at its end",
+                f"truncated ONNX file: at least {length - (end - at)} bytes are missing at its end",
                 hint="the copy or download did not finish: fetch the file again",
             )
         return damaged(f"a length of {length} that leaves its message", at)
