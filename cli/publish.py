@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def push(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="An ONNX file, or a directory with one: all its files.")],
+    path: Annotated[Path, typer.Argument(help="An ONNX file, or a directory: all its files.")],
     ref: Annotated[str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL; the first push creates it.")],
     label: Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")] = None,
     alias: Annotated[

@@ -25,7 +25,7 @@ def init(
     name: Annotated[str, typer.Option(help="The first admin's name.")] = "admin",
     database: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="postgresql+psycopg://USER@HOST/NAME; default: SQLite."),
+        typer.Option(metavar="URL", help="postgresql+psycopg://...; default: SQLite."),
     ] = None,
     store: Annotated[
         str | None,

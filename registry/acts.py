@@ -24,18 +24,20 @@ QUANTIZATION: Final = PREDICATE_BASE + "quantization/v1"
 BLOB_FORMAT: Final = "tink-aes256-gcm-hkdf-1mb"
 FILE_LIMIT: Final = 100_000  # files in one version
 
-Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Nonce = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-Time = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z$")]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128)]
+# Patterns end in \Z: $ also matches before a newline at the end.
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+Time = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=128)]
 Model = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=257)
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=257)
 ]
 Number = Annotated[int, Meta(ge=1, le=999_999_999)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # bytes; RFC 8785 numbers are exact up to 2^53 - 1
-BlobId = Annotated[str, Meta(pattern="^[a-z0-9-]{1,100}$")]
-Text = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
-Key = Annotated[str, Meta(min_length=1, max_length=128)]
+BlobId = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,100}\Z")]
+Text = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00]*\Z")]  # PostgreSQL stores no NUL
+Some = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]*\Z")]
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*\Z")]
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +71,7 @@ class Blob(Part, frozen=True):
     """A ciphertext in the store: its size and SHA-256, what it holds, and its sealed key."""
 
     id: BlobId
-    format: Annotated[str, Meta(pattern=f"^{BLOB_FORMAT}$")]
+    format: Annotated[str, Meta(pattern=rf"^{BLOB_FORMAT}\Z")]
     size: Size  # bytes of ciphertext
     sha256: Hex32  # of the ciphertext
     content: Hex32  # SHA-256 of the plaintext
@@ -80,7 +82,7 @@ class Blob(Part, frozen=True):
 class File(Part, frozen=True):
     """One file of a version and the blob that holds it."""
 
-    path: Annotated[str, Meta(min_length=1, max_length=4096)]
+    path: Some
     size: Size  # bytes of plaintext
     sha256: Hex32
     blob: BlobId
@@ -138,7 +140,7 @@ class Yank(Part, frozen=True):
     model: Model
     number: Number
     digest: Hex32
-    reason: Annotated[str, Meta(min_length=1, max_length=4096)]
+    reason: Some
 
 
 class Pull(Part, frozen=True):
@@ -158,7 +160,7 @@ _BODIES: dict[str, type[Body]] = {body.kind: body for body in (Genesis, Push, Al
 class Header(Part, frozen=True):
     """Who acts, on which registry, when. ``registry`` is empty in the genesis act alone."""
 
-    registry: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
+    registry: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")]
     actor: Hex32  # key id: SHA-256 of the DER SubjectPublicKeyInfo
     time: Time
     nonce: Nonce

@@ -17,7 +17,7 @@ from registry.acts import Act, timestamp
 from registry.chain import Chain, from_genesis
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey
-from registry.errors import AlreadyExists, BadCheckpoint, Conflict, Denied, VersionTaken
+from registry.errors import AlreadyExists, BadCheckpoint, Conflict, Denied
 from registry.ledger import Proof
 from registry.records import leases, projection, queries, tables
 from registry.records.database import writing
@@ -148,7 +148,7 @@ def _admit(connection: sa.Connection, authority: Authority, act: Act, envelope: 
     try:
         projection.apply(connection, act, seq)
     except sa.exc.IntegrityError as error:
-        raise VersionTaken("what the act writes is there already", on=act.model) from error
+        raise Conflict("what the act writes is there already", on=act.model) from error
     return seq
 
 

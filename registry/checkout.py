@@ -199,5 +199,7 @@ def check_content(judged: Judged, files: Mapping[str, memoryview], ritual: Ritua
 
 
 def _facts(files: Mapping[str, memoryview], sizes: Mapping[str, int], path: str) -> QuantizationFacts:
-    external.check_external(read_model(files[path], name=path), path, sizes)
-    return inspect(files, path)
+    model = read_model(files[path], name=path)
+    external.check_external(model, path, sizes)
+    needed = {path, *external.external_files(model, path)}
+    return inspect({name: files[name] for name in needed}, path)

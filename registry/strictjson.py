@@ -54,6 +54,7 @@ def parse_object(data: bytes, *, limit: int, what: str = "the JSON text") -> Obj
 
 
 def as_object(value: object, what: str) -> Object:
+    """``value`` if it is an object; ``what`` names it in the error."""
     if not isinstance(value, dict):
         raise Malformed(f"{what} is not a JSON object")
     return value
@@ -70,18 +71,22 @@ def only(obj: Object, required: Collection[str], optional: Collection[str] = ())
 
 
 def text(obj: Object, key: str) -> str:
+    """A string."""
     return _as(str, _field(obj, key), key, "a string")
 
 
 def boolean(obj: Object, key: str) -> bool:
+    """``true`` or ``false``."""
     return _as(bool, _field(obj, key), key, "true or false")
 
 
 def array(obj: Object, key: str) -> list[object]:
+    """An array, of anything."""
     return _as(list, _field(obj, key), key, "an array")
 
 
 def nested(obj: Object, key: str) -> Object:
+    """An object inside the object."""
     return _as(dict, _field(obj, key), key, "an object")
 
 
@@ -118,6 +123,7 @@ def b64(obj: Object, key: str) -> bytes:
 
 
 def to_b64(value: bytes) -> str:
+    """``value`` in the base64 that ``b64`` reads."""
     return base64.b64encode(value).decode("ascii")
 
 

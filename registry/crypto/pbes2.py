@@ -6,7 +6,7 @@ Only writing is here. ``cryptography`` and the openssl command both read it.
 from __future__ import annotations
 
 import hashlib
-import os
+import secrets
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.padding import PKCS7
@@ -24,7 +24,7 @@ _AES256_CBC = bytes.fromhex("60864801650304012a")  # 2.16.840.1.101.3.4.1.42
 
 def encrypt(private_key_info: bytes, passphrase: bytes) -> bytes:
     """A DER EncryptedPrivateKeyInfo around a DER PrivateKeyInfo."""
-    return _encrypt(private_key_info, passphrase, salt=os.urandom(16), iv=os.urandom(16))
+    return _encrypt(private_key_info, passphrase, salt=secrets.token_bytes(16), iv=secrets.token_bytes(16))
 
 
 def _encrypt(data: bytes, passphrase: bytes, *, salt: bytes, iv: bytes) -> bytes:

@@ -14,6 +14,7 @@ from registry.onnx.wire import Span
 
 _CHUNK = 1 << 16  # bytes compared at once
 _TYPED = 1 << 20  # elements: typed numbers must be unpacked, so they cost memory
+_MIDDLE = 128  # the largest zero point that is written as a float: MatMulNBits with 8 bits
 _FORMATS = {"FLOAT": "<f", "FLOAT16": "<e", "DOUBLE": "<d"}  # of struct
 
 
@@ -67,6 +68,8 @@ class Contents:
         """Whether every element of a constant, integer or float, is ``value``. Raises InvalidModel."""
         kind = elements.name(tensor.data_type)
         bits = elements.bits(tensor.data_type)
+        if kind.startswith(("FLOAT", "BFLOAT", "DOUBLE")) and value > _MIDDLE:
+            return False
         if kind in _FORMATS:
             return _repeats(self.raw(tensor), struct.pack(_FORMATS[kind], value))
         if kind == "BFLOAT16":

@@ -54,6 +54,7 @@ def is_float(number: int) -> bool:
 
 
 def is_unsigned(type_name: str) -> bool:
+    """Whether the integer type has no negative values."""
     return type_name.startswith("UINT")
 
 

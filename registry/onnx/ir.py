@@ -43,6 +43,8 @@ class Tensor(NamedTuple):
 
 
 class SparseTensor(NamedTuple):
+    """A SparseTensorProto: the values that are not zero, and where they are in ``dims``."""
+
     values: Tensor
     indices: Tensor | None
     dims: tuple[int, ...]
@@ -98,6 +100,8 @@ class Value(NamedTuple):
 
 
 class Graph(NamedTuple):
+    """A GraphProto: a main graph, or one below a node's attribute."""
+
     name: str
     nodes: tuple[Node, ...]
     initializers: tuple[Tensor, ...]

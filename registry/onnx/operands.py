@@ -8,16 +8,19 @@ from registry.onnx.scope import Home, Scope
 
 
 def input_of(scope: Scope, node: Node, position: int | None) -> Home | None:
+    """The value at that input, where it comes from; None where the node has no such input."""
     if position is None or position >= len(node.inputs):
         return None
     return scope.home(node.inputs[position])
 
 
 def output_of(scope: Scope, node: Node) -> Home | None:
+    """The node's first output."""
     return Home(scope, node.outputs[0]) if node.outputs else None
 
 
 def name_of(node: Node) -> str:
+    """The operator's name with its domain."""
     return qualified((node.domain, node.op_type))
 
 

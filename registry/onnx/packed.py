@@ -36,13 +36,14 @@ def packed_weights(describer: Describer, scope: Scope, node: Node) -> Iterator[t
 
 def _nbits(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:
     bits = scope.integer(node, "bits", 4)
+    kind = _unsigned(node, bits)
     shape = (_positive(scope, node, "K"), _positive(scope, node, "N"))
     block = _positive(scope, node, "block_size")
     for found in _found(scope, node, 1):
         describer.parameter(input_of(scope, node, 2))
         symmetric = _is_middle(describer, input_of(scope, node, 3), bits, -(-shape[0] // block))
         grain = Grain("blockwise", 0, block)
-        yield found.home, describer.describe(found, _unsigned(node, bits), symmetric, grain, shape=shape)
+        yield found.home, describer.describe(found, kind, symmetric, grain, shape=shape)
 
 
 def _bnb4(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:

@@ -30,6 +30,7 @@ def splice(wire: Wire, edits: Edits) -> bytes:
 
 
 def key(number: int, kind: int) -> bytes:
+    """The tag before a field: its number and wire type."""
     return to_varint(number << 3 | kind)
 
 

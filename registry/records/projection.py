@@ -6,15 +6,14 @@ compares, and a checkout holds a version's rows against the act that made them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
-from registry import acts
+from registry import acts, strictjson
 from registry.crypto import dsse
-from registry.errors import Malformed
+from registry.onnx.quantization import QuantizationFacts
 from registry.records import tables
 
 
@@ -65,11 +64,8 @@ def key_of(row: Row) -> list[sa.ColumnElement[bool]]:
 def attested(envelope: bytes) -> Attested:
     """Read an attestation's type, signer and statement. Raises Malformed."""
     parsed = dsse.Envelope.from_bytes(envelope)
-    try:
-        statement = msgspec.json.decode(parsed.payload, type=dict[str, Any])
-        return Attested(str(statement["predicateType"]), parsed.signatures[0].keyid, statement)
-    except (msgspec.DecodeError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise Malformed(f"an attestation does not parse: {error}") from error
+    statement = strictjson.parse_object(parsed.payload, limit=dsse.MAX_ENVELOPE, what="an attestation")
+    return Attested(strictjson.text(statement, "predicateType"), parsed.signatures[0].keyid, statement)
 
 
 def _exists(row: Row) -> sa.Select[Any]:
@@ -166,15 +162,22 @@ def _attestation(version: dict[str, Any], seq: int, position: int, envelope: byt
 
 
 def _quantization(version: dict[str, Any], statement: dict[str, Any]) -> Iterator[Row]:
-    try:
-        for facts in statement["predicate"]["models"]:
-            file = {**version, "path": facts["path"]}
-            columns = ("mode", "format", "quantized_weights", "float_weights")
-            yield Row(tables.quantization, {**file, **{name: facts[name] for name in columns}})
-            for opset in facts["opsets"]:
-                yield Row(tables.opsets, {**file, "domain": opset["domain"], "version": opset["version"]})
-            for position, tensor in enumerate(facts["tensors"]):
-                named = {column.name: tensor.get(column.name) for column in tables.quantized_tensors.c}
-                yield Row(tables.quantized_tensors, {**named, **file, "position": position})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Malformed(f"a quantization attestation does not parse: {error!r}") from error
+    predicate = strictjson.nested(statement, "predicate")
+    strictjson.only(predicate, ("models",))
+    for model in strictjson.objects(predicate, "models"):
+        file = {**version, "path": strictjson.text(model, "path")}
+        facts = QuantizationFacts.from_dict({name: value for name, value in model.items() if name != "path"})
+        yield _facts(file, facts)
+        for domain, number in facts.opsets:
+            yield Row(tables.opsets, {**file, "domain": domain, "version": number})
+        for position, tensor in enumerate(facts.tensors):
+            named = _columns(tables.quantized_tensors, vars(tensor))
+            yield Row(tables.quantized_tensors, {**file, "position": position, **named})
+
+
+def _facts(file: dict[str, Any], facts: QuantizationFacts) -> Row:
+    return Row(tables.quantization, {**file, **_columns(tables.quantization, vars(facts))})
+
+
+def _columns(table: sa.Table, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {column.name: values[column.name] for column in table.c if column.name in values}

@@ -230,7 +230,7 @@ attestations = Table(
     _key("number", Integer),
     _key("seq", BigInteger),
     _key("position", Integer),  # within the act
-    _col("type", String(256)),
+    _col("type", Text),
     _col("signer", _KEYID),
     _col("envelope", LargeBinary),
     _of(["model", "number"], "versions"),
@@ -247,8 +247,10 @@ quantization = Table(  # one row per ONNX file
     _key("path", Text),
     _col("mode", String(16)),
     _col("format", String(16)),
-    _col("quantized_weights", Integer),
-    _col("float_weights", Integer),
+    _col("quantized_weights", Integer),  # tensors
+    _col("quantized_elements", BigInteger),
+    _col("float_weights", Integer),  # tensors
+    _col("float_elements", BigInteger),
     _of(["model", "number"], "versions"),
     Index(None, "mode", "format"),
 )
@@ -259,11 +261,9 @@ opsets = Table(
     _key("model", _MODEL),
     _key("number", Integer),
     _key("path", Text),
-    _key("domain", String(256)),
+    _key("domain", Text),
     _col("version", BigInteger),
-    ForeignKeyConstraint(
-        ["model", "number", "path"], ["quantization.model", "quantization.number", "quantization.path"]
-    ),
+    _of(["model", "number", "path"], "quantization"),
 )
 
 quantized_tensors = Table(
@@ -274,17 +274,17 @@ quantized_tensors = Table(
     _key("path", Text),
     _key("position", Integer),
     _col("name", Text),
-    _col("operator", String(128)),
+    _col("scope", Text),
+    _col("operator", Text),
     _col("role", String(16)),
+    _col("stored", Boolean),
     _col("type", String(16)),
     _col("bits", Integer),
-    _col("symmetric", Boolean, nullable=True),
+    _col("symmetric", Boolean),
     _col("granularity", String(16)),
     _col("axis", Integer, nullable=True),
     _col("block_size", BigInteger, nullable=True),
-    ForeignKeyConstraint(
-        ["model", "number", "path"], ["quantization.model", "quantization.number", "quantization.path"]
-    ),
+    _of(["model", "number", "path"], "quantization"),
     Index(None, "type", "granularity"),
 )
 
