@@ -31,7 +31,7 @@ def push(
 ) -> None:
     """Sign, encrypt and publish a model as the next version.
 
-    Example: registry push ./resnet50-int8 vision/resnet50 --label 1.4.0-int8 --alias staging --meta owner=vision
+    Example: registry push ./resnet50-int8 vision/resnet50 --label 1.4.0-int8 --meta owner=vision
     """
     from registry.push import push as publish
 

@@ -31,7 +31,7 @@ def init(
         str | None,
         typer.Option(
             metavar="URL",
-            help="s3://BUCKET/PREFIX?endpoint_url=...&region=..., or a directory; default: blobs in the home.",
+            help="s3://BUCKET/PREFIX?endpoint_url=...&region=... or a directory; default: the home.",
         ),
     ] = None,
     json: Json = False,

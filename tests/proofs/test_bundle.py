@@ -116,7 +116,6 @@ def test_the_escaped_encoding_of_model_signing_0_2_is_refused() -> None:
     "data",
     [
         pytest.param(_with("mediaType", "application/vnd.dev.sigstore.bundle+json;version=0.2"), id="v0.2"),
-        pytest.param(_with("verificationMaterial", {"certificate": {"rawBytes": "QQ=="}}), id="certificate"),
         pytest.param(_with("verificationMaterial/certificate", {}), id="key-and-certificate"),
         pytest.param(_with("verificationMaterial/publicKey", {"hint": 1}), id="hint-a-number"),
         pytest.param(_with("messageSignature", {}), id="message-signature"),
@@ -137,6 +136,11 @@ def test_the_escaped_encoding_of_model_signing_0_2_is_refused() -> None:
 def test_what_is_not_such_a_bundle_is_refused(data: bytes) -> None:
     with pytest.raises(Malformed):
         bundle.verify(data, KEY.verifying)
+
+
+def test_a_bundle_of_the_certificate_method_is_refused_as_one() -> None:
+    with pytest.raises(Malformed, match="not signed by a key"):
+        bundle.verify(_with("verificationMaterial", {"certificate": {"rawBytes": "QQ=="}}), KEY.verifying)
 
 
 def _other_predicate(statement: dict[str, Any]) -> None:

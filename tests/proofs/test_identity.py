@@ -194,11 +194,20 @@ def _block(key: pkcs8.PrivateKey) -> bytes:
         pytest.param(PLAIN.replace(b"PRIVATE KEY", b"ENCRYPTED PRIVATE KEY", 2), id="label-lies"),
         pytest.param(PLAIN + b"-----BEGIN CERTIFICATE-----\nQQ==\n-----END CERTIFICATE-----\n", id="extra"),
         pytest.param(PLAIN.replace(b"-----END", b"----END"), id="no-end"),
+        pytest.param(PLAIN.replace(b"\nM", b"\n!M", 1), id="stray-character"),
     ],
 )
 def test_what_is_not_an_identity_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidIdentity):
         Identity.from_pem(data, b"unused")
+
+
+@pytest.mark.usefixtures("cheap")
+def test_one_damaged_block_among_good_ones_is_named() -> None:
+    blocks = _BLOCK.findall(ALICE.to_pem(PASSPHRASE))
+    blocks[1] = blocks[1].replace(b"\nM", b"\nN", 1)
+    with pytest.raises(InvalidIdentity, match="key block 2"):
+        Identity.from_pem(HEAD + b"".join(blocks), PASSPHRASE)
 
 
 def test_an_exchanged_sealing_key_is_noticed() -> None:

@@ -134,6 +134,7 @@ def save(model: onnx.ModelProto, path: Path, *, external: str | None = None, eac
             all_tensors_to_one_file=not each,
             location=external,
             size_threshold=0,
+            convert_attribute=True,  # what Constant nodes hold, too
         )
     return path
 
