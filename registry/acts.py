@@ -16,7 +16,7 @@ import msgspec
 import rfc8785
 from msgspec import Meta
 
-from registry.errors import Malformed
+from registry.errors import InvalidInput, Malformed
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_BASE: Final = "https://hallmark-registry/"
@@ -30,7 +30,7 @@ Nonce = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Time = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z\Z")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=128)]
 Model = Annotated[
-    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*\Z", max_length=257)
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}/[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z", max_length=257)
 ]
 Number = Annotated[int, Meta(ge=1, le=999_999_999)]
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # bytes; RFC 8785 numbers are exact up to 2^53 - 1
@@ -217,6 +217,15 @@ def encode(header: Header, body: Body) -> bytes:
             "predicate": {**_plain(header), "body": _plain(body)},
         }
     )
+
+
+def compose(header: Header, body: Body) -> bytes:
+    """As ``encode``, for values a person gave. Raises InvalidInput for one that ``decode`` would refuse."""
+    try:
+        msgspec.convert(_plain(body), type(body))
+        return encode(header, body)
+    except (msgspec.ValidationError, rfc8785.CanonicalizationError) as error:
+        raise InvalidInput(f"the registry cannot record this {body.kind}: {error}") from error
 
 
 def decode(payload: bytes) -> Act:

@@ -44,7 +44,16 @@ class Chain:
             raise BadAuthority(
                 "the signer is not a member of this registry",
                 on=f"key {keyid[:16]}",
-                hint="ask an admin to enroll this identity, or use another with --identity",
+            )
+        return self.members[keyid]
+
+    def enrolled(self, keyid: str) -> Member:
+        """The member who acts under this key. Raises NotPermitted: an honest stranger, not a forger."""
+        if keyid not in self.members:
+            raise NotPermitted(
+                "this identity is not a member of the registry",
+                on=f"key {keyid[:16]}",
+                hint="ask an admin to enroll it, or use another with --identity",
             )
         return self.members[keyid]
 
@@ -61,7 +70,7 @@ class Chain:
 
     def require(self, keyid: str, action: str, model: str) -> None:
         """Raise NotPermitted unless the member may do ``action`` on ``model``."""
-        member = self.member(keyid)
+        member = self.enrolled(keyid)
         if member.role != "admin":
             raise NotPermitted(
                 f"{member.identity.name} may not {action} here", on=model, hint="ask an admin for a grant"

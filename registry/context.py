@@ -107,20 +107,23 @@ class Context:
             return from_genesis(ledger.entry(connection, 0).envelope, self.config.registry_id)
 
     def act(self, body: acts.Body, push: str | None = None) -> Receipt:
-        """Sign an act, submit it, and verify the receipt before believing it."""
+        """Sign an act, submit it, and verify the receipt before believing it.
+
+        Raises NotPermitted for an identity that is no member, and what ``submit`` raises.
+        """
+        chain = self.chain()
+        chain.enrolled(self.keyid)
         header = acts.Header(
             registry=self.config.registry_id,
             actor=self.keyid,
             time=acts.timestamp(self.now()),
             nonce=os.urandom(16).hex(),
         )
-        envelope = dsse.sign(acts.encode(header, body), self.identity.signing)
+        envelope = dsse.sign(acts.compose(header, body), self.identity.signing)
         remembered = seen.load(self.paths.checkpoint)
         known = seen.size_of(remembered)
         receipt = submit(self.authority, envelope, self.now(), known=known, push=push)
-        checkpoint = seen.accept(
-            self.paths.checkpoint, self.chain(), receipt.note, receipt.consistency, remembered
-        )
+        checkpoint = seen.accept(self.paths.checkpoint, chain, receipt.note, receipt.consistency, remembered)
         receipt.proof.check(checkpoint)
         if receipt.proof.entry.envelope != envelope.to_bytes():
             raise RegistryError("the receipt is for another act")

@@ -76,9 +76,7 @@ def _entry(chain: Chain, row: Any) -> Iterator[Finding]:
 def _tree(
     connection: sa.Connection, tree: dict[tuple[int, int], bytes], size: int, checkpoint: Checkpoint
 ) -> Iterator[Finding]:
-    stored = {
-        (level, at): bytes(node) for level, at, node in connection.execute(sa.select(tables.nodes)).tuples()
-    }
+    stored = {(level, at): bytes(node) for level, at, node in connection.execute(sa.select(tables.nodes))}
     for place in sorted(tree.keys() | stored.keys()):
         if tree.get(place) != stored.get(place):
             yield Finding(

@@ -1,0 +1,48 @@
+"""How columns and constraints are written: one naming convention, one width per kind of value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    LargeBinary,
+    MetaData,
+    String,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+HASH = LargeBinary(32)
+KEYID = String(64)
+TIME = String(27)
+MODEL = String(257)
+
+
+def key(name: str, kind: Any) -> Column[Any]:
+    """A part of the primary key. Keys are natural: no value is made up by the database."""
+    return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def col(name: str, kind: Any, *, nullable: bool = False) -> Column[Any]:
+    """A column that is no part of the primary key."""
+    return Column(name, kind, nullable=nullable)
+
+
+def seq() -> Column[Any]:
+    """The sequence number of the act that wrote the row."""
+    return Column("seq", BigInteger, nullable=False)
+
+
+def of(columns: list[str], target: str) -> ForeignKeyConstraint:
+    """A reference to the columns of the same names in ``target``."""
+    return ForeignKeyConstraint(columns, [f"{target}.{name}" for name in columns])
