@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
 from .options import Json, Ref, session
-
-_TENSORS = 12  # quantized tensors that 'show' prints; --json has them all
 
 
 def register(app: typer.Typer) -> None:
@@ -114,26 +113,16 @@ def _facts(found: dict[str, Any]) -> None:
         typer.echo(f"\n{facts['path']}: {facts['mode']}, {facts['format']}; {weights}; operator sets {named}")
         tensors = [one for one in found["quantized_tensors"] if one["path"] == facts["path"]]
         if tensors:
-            table(
-                ("tensor", "role", "operator", "type", "symmetric", "granularity"),
-                map(_tensor, tensors[:_TENSORS]),
-            )
-        if len(tensors) > _TENSORS:
-            typer.echo(f"... and {len(tensors) - _TENSORS} more; --json lists them all")
+            kinds = Counter(map(_kind, tensors))
+            rows = [(count, *kind) for kind, count in sorted(kinds.items(), reverse=True)]
+            table(("tensors", "role", "type", "symmetric", "granularity"), rows, right=("tensors",))
 
 
-def _tensor(one: dict[str, Any]) -> tuple[str, ...]:
+def _kind(one: dict[str, Any]) -> tuple[str, ...]:
     symmetric = {True: "yes", False: "no", None: ""}[one["symmetric"]]
     block = f" of {one['block_size']}" if one["block_size"] else ""
     axis = f" (axis {one['axis']})" if one["axis"] is not None else ""
-    return (
-        one["name"],
-        one["role"],
-        one["operator"],
-        one["type"],
-        symmetric,
-        f"{one['granularity']}{block}{axis}",
-    )
+    return (one["role"], one["type"], symmetric, f"{one['granularity']}{block}{axis}")
 
 
 def alias(

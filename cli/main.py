@@ -82,7 +82,7 @@ def main() -> NoReturn:
 def _report(error: Exception) -> int:
     from registry.errors import RegistryError
 
-    from .output import clean, document, say
+    from .output import complaint, document, say
 
     if _current.debug:
         traceback.print_exception(error)
@@ -92,10 +92,6 @@ def _report(error: Exception) -> int:
         return 1
     if _current.json:
         document({"ok": False, "error": error.to_dict()})
-    where = f" at step {error.step}" if error.step else ""
-    say(f"error [{error.code}]{where}: {clean(error.message)}")
-    if error.on:
-        say(f"  on:   {error.on}")
-    if error.hint:
-        say(f"  next: {error.hint}")
+    for line in complaint(error):
+        say(line)
     return error.exit_code

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from registry.errors import RegistryError
     from registry.progress import Progress
 
 _PATIENCE = 0.7  # seconds before a bar appears: anything shorter needs none
@@ -35,6 +36,16 @@ def _plain(value: object) -> object:
 def say(text: str) -> None:
     """One line of talk on stderr."""
     sys.stderr.write(clean(text) + "\n")
+
+
+def complaint(error: RegistryError) -> Iterator[str]:
+    """What failed, at which step of the ritual, on what, and what to do next: one line each."""
+    where = f" at step {error.step}" if error.step else ""
+    yield f"error [{error.code}]{where}: {error.message}"
+    if error.on:
+        yield f"  on:   {error.on}"
+    if error.hint:
+        yield f"  next: {error.hint}"
 
 
 def clean(text: object) -> str:

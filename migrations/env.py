@@ -26,5 +26,12 @@ def _run(connection: sa.Connection) -> None:
 
 
 engine: sa.Engine = context.config.attributes["engine"]
-with engine.connect().execution_options(hallmark_write=True) as opened, opened.begin():
-    _run(opened)
+after = context.config.attributes.get("after")
+with engine.connect().execution_options(hallmark_write=True) as opened:
+    if opened.dialect.name == "postgresql":
+        # A migrator that waited for the lock must see what the one before it committed.
+        opened.execution_options(isolation_level="READ COMMITTED")
+    with opened.begin():
+        _run(opened)
+        if after is not None:
+            after(opened)

@@ -204,7 +204,7 @@ class _Statement(Part, frozen=True):
 
 def timestamp(now: datetime) -> str:
     """``now`` as RFC 3339 in UTC with microseconds: fixed width, so that text order is time order."""
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return now.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def encode(header: Header, body: Body) -> bytes:
@@ -234,7 +234,7 @@ def decode(payload: bytes) -> Act:
         statement = msgspec.json.decode(payload, type=_Statement)
         kind = _kind(statement)
         body: Body = msgspec.json.decode(statement.predicate.body, type=_BODIES[kind])
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"an act does not parse: {error}") from error
     said = statement.predicate
     header = Header(registry=said.registry, actor=said.actor, time=said.time, nonce=said.nonce)

@@ -16,8 +16,8 @@ from registry import acts, decisions, ledger
 from registry.acts import Act, timestamp
 from registry.chain import Chain, from_genesis
 from registry.crypto import dsse
-from registry.crypto.checkpoint import LedgerKey
-from registry.errors import AlreadyExists, BadCheckpoint, Conflict, Denied
+from registry.crypto.checkpoint import LedgerKey, open_checkpoint, origin_of
+from registry.errors import AlreadyExists, BadCheckpoint, BadProof, Conflict, Denied
 from registry.ledger import Proof
 from registry.records import leases, projection, queries, tables
 from registry.records.database import writing
@@ -120,6 +120,7 @@ def submit(
             raise BadCheckpoint(
                 "the ledger's key is not the one the genesis act names", hint="restore ledger.pem"
             )
+        _sound(connection, chain, known)
         act = chain.authenticate(envelope)
         _fresh(connection, act, now)
         decisions.decide(connection, chain, act)
@@ -134,6 +135,18 @@ def _chain(connection: sa.Connection, authority: Authority) -> Chain:
     return from_genesis(ledger.entry(connection, 0).envelope, authority.registry_id)
 
 
+def _sound(connection: sa.Connection, chain: Chain, known: int) -> None:
+    """The next checkpoint extends the newest one, which is no older than the one the client knows."""
+    newest = open_checkpoint(ledger.newest_note(connection), origin_of(chain.registry_id), chain.ledger)
+    ledger.stand(connection, newest)
+    if newest.size < known:
+        raise BadCheckpoint(
+            "the ledger is shorter than it was",
+            on=f"{newest.size} acts now, {known} seen before",
+            hint="the database was rolled back or replaced: restore the newest backup",
+        )
+
+
 def _fresh(connection: sa.Connection, act: Act, now: datetime) -> None:
     if not timestamp(now - SKEW) <= act.header.time <= timestamp(now + SKEW):
         raise Denied(
@@ -144,7 +157,10 @@ def _fresh(connection: sa.Connection, act: Act, now: datetime) -> None:
 
 
 def _admit(connection: sa.Connection, authority: Authority, act: Act, envelope: dsse.Envelope) -> int:
-    seq = ledger.append(connection, act, envelope.to_bytes(), authority.key, authority.registry_id)
+    try:
+        seq = ledger.append(connection, act, envelope.to_bytes(), authority.key, authority.registry_id)
+    except sa.exc.IntegrityError as error:
+        raise BadProof("the ledger has rows beyond its head", hint="'registry fsck' names them") from error
     try:
         projection.apply(connection, act, seq)
     except sa.exc.IntegrityError as error:

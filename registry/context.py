@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -81,21 +82,25 @@ class Context:
 
     @cached_property
     def authority(self) -> Authority:
-        pem = disk.read(self.paths.ledger_key, IDENTITY_LIMIT)
-        return Authority(self.engine, LedgerKey.from_pem(pem, self.passphrase), self.config.registry_id)
+        with self._own(self.paths.ledger_key):
+            pem = disk.read(self.paths.ledger_key, IDENTITY_LIMIT)
+            return Authority(self.engine, LedgerKey.from_pem(pem, self.passphrase), self.config.registry_id)
 
     @cached_property
     def identity(self) -> Identity:
         """Who acts. The home's own identity file, when it was changed, raises BadIdentity."""
         if self.identity_file is not None:
             return Identity.from_pem(disk.read(self.identity_file, IDENTITY_LIMIT), self.passphrase)
-        pem = disk.read(self.paths.identity, IDENTITY_LIMIT)
+        with self._own(self.paths.identity):
+            return Identity.from_pem(disk.read(self.paths.identity, IDENTITY_LIMIT), self.passphrase)
+
+    @contextmanager
+    def _own(self, path: Path) -> Iterator[None]:
+        """Nobody but the home wrote this file: one that does not read was changed."""
         try:
-            return Identity.from_pem(pem, self.passphrase)
+            yield
         except InvalidIdentity as error:
-            raise BadIdentity(
-                error.message, on=str(self.paths.identity), hint="restore it from a backup"
-            ) from error
+            raise BadIdentity(error.message, on=str(path), hint="restore it from a backup") from error
 
     @property
     def keyid(self) -> str:

@@ -55,10 +55,11 @@ def init(
     refs.check_name(name, "the member")
     paths = Paths(path.absolute())
     with _claimed(paths):
-        found = _resumed(paths)
+        asked = (name, database, _absolute_store(store))
+        found = _resumed(paths, asked)
         if found is None:
             _clear(paths)
-            found = _founded(paths, now, name, database, _absolute_store(store), passphrase)
+            found = _founded(paths, now, *asked, passphrase)
         return found
 
 
@@ -69,12 +70,12 @@ def _founded(
     genesis = _genesis(identity, key, now)
     config = Config(1, name, acts.decode(genesis.payload).digest, database, store)
     open_store(paths.store_url(config))
+    engine = open_engine(paths.database_url(config))
     # The draft comes first: it alone says that what lies here is unfinished, and may be cleared.
     # The keys come before the genesis act, which only they can continue.
     disk.replace(paths.draft, dump(config), 0o600)
     disk.create(paths.identity, identity.to_pem(passphrase), 0o600)
     disk.create(paths.ledger_key, key.to_pem(passphrase), 0o600)
-    engine = open_engine(paths.database_url(config))
     try:
         schema.upgrade(engine)
         authority.found(engine, key, genesis)
@@ -98,11 +99,17 @@ def _open_home(paths: Paths, config: Config, keyid: str) -> Founded:
     return Founded(config.registry_id, config.name, paths.home, keyid)
 
 
-def _resumed(paths: Paths) -> Founded | None:
-    """Finish a founding that was killed after its genesis act was in the database."""
+def _resumed(paths: Paths, asked: tuple[str, str | None, str | None]) -> Founded | None:
+    """Finish a founding that was killed after its genesis act was in the database.
+
+    ``asked`` is name, database and store: a founding that was to become another registry is begun anew,
+    so that a mistyped URL does not stay.
+    """
     if not paths.draft.exists():
         return None
     config = read_config(paths.draft)
+    if (config.name, config.database, config.store) != asked:
+        return None
     engine = open_engine(paths.database_url(config))
     try:
         if schema.current(engine) is None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from registry import ledger, seen
+from registry.chain import from_genesis
 from registry.context import Context
 from registry.errors import BlobMissing, Untrusted
 from registry.records import leases, queries, schema, tables
@@ -40,6 +42,7 @@ def fsck(context: Context) -> Checked:
     """Replay the ledger, compare every table with the replay, and read every blob. No key is needed."""
     with reading(context.engine) as connection:
         findings = [*check_ledger(connection, context.config.registry_id), *compare_projection(connection)]
+        findings += _remembered(context, connection)
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()
@@ -47,6 +50,17 @@ def fsck(context: Context) -> Checked:
     orphans = [info.id for info in context.store.list() if info.id not in recorded]
     under_way = tuple(name for name in orphans if _push_of(name) in active)
     return Checked(tuple(findings), tuple(set(orphans) - set(under_way)), under_way, acts, len(recorded))
+
+
+def _remembered(context: Context, connection: sa.Connection) -> Iterator[Finding]:
+    """The ledger extends the checkpoint that this home remembers: it was not rolled back, nor rewritten."""
+    note, file = seen.load(context.paths.checkpoint), context.paths.checkpoint
+    try:
+        chain = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
+        path = ledger.consistency(connection, seen.size_of(note), ledger.tree_size(connection))
+        seen.accept(file, chain, ledger.newest_note(connection), path, note)
+    except Untrusted as error:
+        yield Finding(error.code, str(file), error.message)
 
 
 def _blobs(context: Context, recorded: dict[str, tuple[int, str]]) -> Iterator[Finding]:
@@ -90,17 +104,22 @@ def upgrade(context: Context) -> tuple[str | None, str]:
     if before is not None and before not in schema.KNOWN:
         schema.check(context.raw_engine)
     if before != schema.HEAD:
-        schema.upgrade(context.raw_engine)
-        rebuild(context.raw_engine)
+        # One transaction: no database is ever at the newest schema with its new tables empty.
+        schema.upgrade(context.raw_engine, after=_derive)
     return before, schema.HEAD
 
 
 def rebuild(engine: sa.Engine) -> None:
     """Empty the projection and derive it from the ledger, in one transaction."""
     with writing(engine) as connection:
-        for table in reversed(tables.PROJECTION):
-            connection.execute(sa.delete(table))
-        project(connection, connection)
+        _derive(connection)
+
+
+def _derive(connection: sa.Connection) -> None:
+    connection.execute(sa.select(tables.head.c.size).with_for_update())  # no act comes in meanwhile
+    for table in reversed(tables.PROJECTION):
+        connection.execute(sa.delete(table))
+    project(connection, connection)
 
 
 def require_clean(checked: Checked) -> None:

@@ -85,7 +85,9 @@ def default_home() -> Path:
 def load(home: Path) -> Config:
     """Read a home's configuration. Raises HomeNotFound or InvalidInput."""
     path = Paths(home).config
-    if not path.is_file():
+    with disk.translated(path):
+        found = path.is_file()
+    if not found:
         raise HomeNotFound(
             "there is no registry here", on=str(home), hint="'registry init' makes one; --home names another"
         )

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -55,11 +56,13 @@ class Journal:
         self._append(blob)
 
     def close(self, *, done: bool) -> None:
-        """Unlock; forget everything when the push is done."""
+        """Unlock; forget everything when the push is done. A journal only saves work: this never raises."""
         if self._file:
-            if done:
-                self._path.unlink(missing_ok=True)
-            self._file.close()
+            with suppress(OSError):
+                if done:
+                    self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # what could not be written before is tried again here
+                self._file.close()
             self._file = None
 
     def _append(self, line: msgspec.Struct) -> None:
@@ -90,7 +93,10 @@ def open_journal(directory: Path, model: str, source: Path) -> Journal:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return Journal(file, path)
         except BlockingIOError:
             file.close()
             return Journal(None, path)
-    return Journal(file, path)
+        except OSError:
+            file.close()
+            raise

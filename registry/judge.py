@@ -31,7 +31,9 @@ _WHOLE = (
     tables.quantization,
     tables.opsets,
     tables.quantized_tensors,
+    tables.attestations,
 )
+_SHARED = (tables.models, tables.vaults, tables.shares)  # written by the push that created the model
 
 Accept = Callable[[Chain], Checkpoint]
 Key = tuple[Any, ...]
@@ -107,10 +109,24 @@ def _rows(evidence: Evidence, proven: Mapping[int, Act]) -> None:
         expected = written.get(seq, {}).get(_key(row))
         if expected != row.values:
             _refuse(row, expected)
+    _complete(evidence, written)
+
+
+def _complete(evidence: Evidence, written: Mapping[int, Mapping[Key, dict[str, Any]]]) -> None:
+    """No row was lost: what the push wrote, what the model's first push wrote of the model, the publisher."""
     found = {_key(row) for row in evidence.rows}
-    for key, values in written[evidence.push].items():
-        if key[0] in {table.name for table in _WHOLE} and key not in found:
-            raise BadReference("the database has lost a row of this version", on=f"{key[0]} {_where(values)}")
+    for seq, rows in written.items():
+        needed = {table.name for table in (_SHARED if seq != evidence.push else (*_SHARED, *_WHOLE))}
+        for key, values in rows.items():
+            if key[0] in needed and key not in found:
+                raise BadReference(
+                    "the database has lost a row of this version", on=f"{key[0]} {_where(values)}"
+                )
+    used = {(tables.blobs.name, row.values["blob"]) for row in evidence.rows if row.table is tables.files}
+    if used - found or not any(row.table is tables.members for row in evidence.rows):
+        raise BadReference(
+            "the database has lost a blob or the publisher of this version", on=f"{evidence.ref}"
+        )
 
 
 def _refuse(row: Row, expected: Mapping[str, Any] | None) -> None:

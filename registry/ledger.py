@@ -52,7 +52,7 @@ def append(connection: sa.Connection, act: Act, envelope: bytes, key: LedgerKey,
         sa.insert(nodes), [{"level": level, "position": index, "hash": node} for level, index, node in added]
     )
     note = _sign(connection, size + 1, key, registry_id)
-    connection.execute(sa.update(head).values(size=size + 1, note=note))
+    connection.execute(sa.update(head).where(head.c.id == HEAD).values(size=size + 1, note=note))
     return size
 
 
@@ -63,7 +63,7 @@ def start(connection: sa.Connection) -> None:
 
 def tree_size(connection: sa.Connection) -> int:
     """The number of acts. Raises BadCheckpoint where the ledger's head is gone."""
-    size: int | None = connection.execute(sa.select(head.c.size)).scalar_one_or_none()
+    size: int | None = connection.execute(_head(head.c.size)).scalar_one_or_none()
     if size is None:
         raise BadCheckpoint("the ledger has lost its head", hint="restore the database from a backup")
     return size
@@ -71,7 +71,22 @@ def tree_size(connection: sa.Connection) -> int:
 
 def newest_note(connection: sa.Connection) -> str:
     """The newest checkpoint, a C2SP signed note, unverified."""
-    return str(connection.execute(sa.select(head.c.note)).scalar_one_or_none() or "")
+    return str(connection.execute(_head(head.c.note)).scalar_one_or_none() or "")
+
+
+def stand(connection: sa.Connection, checkpoint: Checkpoint) -> None:
+    """Raise BadProof unless the tree is the one that ``checkpoint`` speaks of."""
+    size = tree_size(connection)
+    if size != checkpoint.size or merkle.root(size, reader(connection)) != checkpoint.root:
+        raise BadProof(
+            "the ledger's tree is not the one that its checkpoint signed",
+            on=f"{size} acts, checkpoint of {checkpoint.size}",
+            hint="run 'registry fsck'",
+        )
+
+
+def _head(column: sa.Column[Any]) -> sa.Select[Any]:
+    return sa.select(column).where(head.c.id == HEAD)
 
 
 def entry(connection: sa.Connection, seq: int) -> Entry:
@@ -85,13 +100,13 @@ def entry(connection: sa.Connection, seq: int) -> Entry:
 def entries(connection: sa.Connection, start: int = 0) -> Iterator[Entry]:
     """Every entry from ``start`` on, in order, streamed."""
     query = sa.select(acts.c.seq, acts.c.envelope).where(acts.c.seq >= start).order_by(acts.c.seq)
-    for seq, envelope in connection.execution_options(yield_per=500).execute(query):
+    for seq, envelope in connection.execute(query.execution_options(yield_per=500)):
         yield Entry(seq, bytes(envelope))
 
 
 def prove(connection: sa.Connection, seq: int, size: int) -> Proof:
     """The inclusion proof of entry ``seq`` in the tree of ``size`` acts."""
-    path = merkle.inclusion_path(seq, size, reader(connection)) if seq < size else []
+    path = merkle.inclusion_path(seq, size, reader(connection)) if 0 <= seq < size else []
     return Proof(entry(connection, seq), tuple(path))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from registry import acts, refs, seen, vaults
 from registry.context import Context
-from registry.errors import BadProof, BadRelease
+from registry.errors import BadCheckpoint, BadProof, BadRelease
 from registry.evidence import gather
 from registry.judge import Judged, judge
 from registry.records.database import reading
@@ -54,8 +54,8 @@ def _judged(context: Context, ref: str, ritual: Ritual) -> Judged:
     with reading(context.engine) as connection:
         try:
             evidence = gather(connection, asked, seen.size_of(remembered))
-        except BadProof:
-            with ritual.blame(3):
+        except (BadCheckpoint, BadProof) as error:
+            with ritual.blame(2 if isinstance(error, BadCheckpoint) else 3):
                 raise
     return judge(
         evidence,

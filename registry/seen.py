@@ -10,20 +10,26 @@ from registry import disk
 from registry.chain import Chain
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
-from registry.errors import BadCheckpoint, BadProof
+from registry.errors import BadCheckpoint, BadProof, NotFound
 
 _LIMIT = 64 << 10  # bytes
+_DIGITS = 18  # of a tree size
 
 
 def load(path: Path) -> str:
     """The remembered note, "" where there is none."""
-    return disk.read(path, _LIMIT).decode("utf-8", "replace") if path.exists() else ""
+    # an empty file is a damaged note, not the absence of one
+    try:
+        return disk.read(path, _LIMIT).decode("utf-8", "replace") or "\n"
+    except NotFound:
+        return ""
 
 
 def size_of(note: str) -> int:
     """The tree size that a remembered note speaks of, unverified; 0 for none."""
     lines = note.splitlines()
-    return int(lines[1]) if len(lines) > 1 and lines[1].isascii() and lines[1].isdigit() else 0
+    size = lines[1] if len(lines) > 1 else ""
+    return int(size) if size.isascii() and size.isdigit() and len(size) <= _DIGITS else 0
 
 
 def accept(
@@ -61,9 +67,13 @@ def _extends(old: Checkpoint, new: Checkpoint, consistency: tuple[bytes, ...]) -
 def _advance(path: Path, note: str, size: int) -> None:
     """Remember ``note`` unless another process has remembered a later one."""
     with disk.translated(path):
-        lock = os.open(path.with_name(".checkpoint.lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        name = path.with_name(".checkpoint.lock")
+        lock = os.open(name, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            # Whoever writes a temporary file holds the lock: what is there now, a killed process left.
+            for scrap in set(path.parent.glob(f".{path.name}.*")) - {name}:
+                scrap.unlink(missing_ok=True)
             if size_of(load(path)) < size:
                 disk.replace(path, note.encode(), 0o600)
         finally:

@@ -49,7 +49,9 @@ class SourceFile:
 
     def check(self, descriptor: int) -> None:
         """Raise SourceChanged unless the open file is as it was found."""
-        if _stamp(os.fstat(descriptor)) != self.stamp:
+        with disk.translated(self.place):
+            found = os.fstat(descriptor)
+        if _stamp(found) != self.stamp:
             raise SourceChanged("the file changed while it was read", on=str(self.place), hint="push again")
 
 
@@ -106,16 +108,18 @@ def _map(file: SourceFile, stack: ExitStack) -> memoryview:
     stack.callback(os.close, descriptor)
     if not file.size:
         return memoryview(b"")
-    mapped = stack.enter_context(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
+    with disk.translated(file.place):
+        mapped = stack.enter_context(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
     return stack.enter_context(memoryview(mapped))
 
 
 def _walk(root: Path, directory: Path) -> Iterator[SourceFile]:
     with disk.translated(directory):
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        folders = {entry.path for entry in entries if entry.is_dir(follow_symlinks=False)}
     for entry in entries:
         place = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
+        if entry.path in folders:
             yield from _walk(root, place)
         elif place != root / SIGNATURE_FILE:
             yield _file(place, place.relative_to(root).as_posix())
@@ -152,7 +156,9 @@ def _file(place: Path, path: str) -> SourceFile:
 def _no_links(place: Path, path: str) -> None:
     depth = path.count("/") + 1
     for ancestor in [place, *place.parents][:depth]:
-        if ancestor.is_symlink():
+        with disk.translated(ancestor):
+            linked = ancestor.is_symlink()
+        if linked:
             raise UnsafePath(
                 "symbolic links are not followed", on=str(ancestor), hint="replace the link by a copy"
             )

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
 
     from registry.blobs.base import BlobWriter
-    from registry.blobs.urls import S3Location
+    from registry.blobs.locations import S3Location
 
-CHUNK = 4 * MIB  # bytes in one ranged read
-PARALLELISM = 6  # requests at once; with 8 MiB parts the buffers of one transfer stay below 100 MiB
+CHUNK = 8 * MIB  # bytes in one ranged read
+PARALLELISM = 6  # requests at once; with 8 MiB each, the buffers of one transfer take some 100 MiB
 _PIECE = 256 << 10  # bytes taken from a connection at once
 _BODY_ATTEMPTS = 4
 _BUFFER_BUDGET = 64 * MIB  # bytes; huge blobs have huge parts, so fewer of them travel at once

@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from registry.errors import BadEncryption, BlobMissing, RegistryError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from registry.blobs.urls import S3Location
+    from registry.blobs.locations import S3Location
 
 _CREDENTIALS = (
     "give boto3 credentials that may use this bucket: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "

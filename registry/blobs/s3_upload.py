@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CompletedPartTypeDef
     from typing_extensions import Buffer
 
-    from registry.blobs.urls import S3Location
+    from registry.blobs.locations import S3Location
 
 PART = 8 * MIB  # bytes
 MAX_PARTS = 10_000  # the S3 limit for one upload

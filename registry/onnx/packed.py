@@ -117,7 +117,11 @@ def _unpacked(data: Tensor | None, bits: int) -> tuple[int, ...] | None:
 
 
 def _row(scale: Tensor | None) -> int:
-    return scale.dims[-1] if scale is not None and scale.dims else 1
+    """Numbers in one row of zero points: as many as there are scales in one."""
+    if scale is None or not scale.dims:
+        return 1
+    elements.count(scale.dims, scale.name)  # no negative dimension gets further
+    return scale.dims[-1]
 
 
 def _unsigned(node: Node, bits: int) -> str:

@@ -193,7 +193,7 @@ class Survey:
         self._activations.add("dynamic" if computed else "static")
         axis, block = scope.integer(node, "axis", 1), scope.integer(node, "block_size", 0)
         grain = describer.grain(held, None, axis, block if held is not None else 0)
-        symmetric = not computed and describer.symmetric(zero, kind)
+        symmetric = describer.symmetric(zero, kind)
         found = Found(home, None, "activation", name_of(node))
         self._add(home, None, describer.describe(found, kind, symmetric, grain))
 

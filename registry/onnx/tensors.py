@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 from registry.onnx.ir import ExternalEntry, SparseTensor, Tensor
 from registry.onnx.wire import (
@@ -76,14 +78,21 @@ def unpack_varints(view: memoryview, spans: tuple[Span, ...], limit: int) -> lis
     Raises InvalidModel where there are more or they do not end.
     """
     found: list[int] = []
-    for offset, length in spans:
-        at, end = offset, offset + length
-        while at < end:
-            value, at = varint(view, at, end)
-            found.append(signed(value))
-            if len(found) > limit:
-                raise damaged(f"a list of more than {limit} numbers", offset)
+    for span in spans:
+        if span.length <= limit and (plain := bytes(span.of(view))).isascii():
+            found.extend(plain)  # every number has one byte: most lists are so
+        else:
+            found.extend(islice(_varints(view, span), limit + 1))
+        if len(found) > limit:
+            raise damaged(f"a list of more than {limit} numbers", span.offset)
     return found
+
+
+def _varints(view: memoryview, span: Span) -> Iterator[int]:
+    at, end = span.offset, span.offset + span.length
+    while at < end:
+        value, at = varint(view, at, end)
+        yield signed(value)
 
 
 def _dims(wire: Wire, field: Field, room: int) -> list[int]:

@@ -42,7 +42,7 @@ def open_engine(url: str) -> sa.Engine:
 def _parse(url: str) -> sa.URL:
     try:
         parsed = sa.make_url(url)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise InvalidInput("the database URL does not parse", hint=_URLS) from error
     if parsed.drivername not in ("sqlite", "postgresql+psycopg"):
         raise InvalidInput("this kind of database is not supported", on=parsed.drivername, hint=_URLS)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from registry.acts import timestamp
 from registry.records.tables import leases
 
+_GONE = ":gone"
 TERM = timedelta(minutes=15)  # without a renewal an owner on another machine counts as gone
 
 
@@ -43,7 +44,8 @@ def drop_dead(connection: sa.Connection, now: datetime) -> None:
 def _alive(host: str, process: str, expires: str, now: str) -> bool:
     if host == socket.gethostname():
         pid = process.partition(":")[0]
-        return pid.isdigit() and _process(int(pid)) == process
+        known = pid.isascii() and pid.isdigit() and not process.endswith(_GONE)
+        return known and _process(int(pid)) == process
     return expires > now
 
 
@@ -54,11 +56,11 @@ def _process(pid: int) -> str:
         return f"{pid}:{stat.rpartition(')')[2].split()[19]}"  # field 22 of proc(5): starttime
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
-            return f"{pid}:gone"
+            return f"{pid}{_GONE}"
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return f"{pid}:gone"
+        return f"{pid}{_GONE}"
     except PermissionError:
         pass
     return f"{pid}:alive"

@@ -118,13 +118,18 @@ def blob_ids(connection: sa.Connection) -> Iterator[tuple[str, int, str]]:
 
 
 def listing(connection: sa.Connection, namespace: str | None = None) -> list[Record]:
-    """One record per model: its newest version in use, how many versions, its aliases, size, mode."""
+    """One record per model: its newest version in use, how many versions, its aliases, size, mode.
+
+    Where every version is yanked, the newest of them stands for the model.
+    """
+    used = sa.case((yanks.c.number.is_(None), versions.c.number))
     counted = (
         sa.select(
             versions.c.model,
             sa.func.count().label("versions"),
-            sa.func.max(versions.c.number).label("newest"),
+            sa.func.coalesce(sa.func.max(used), sa.func.max(versions.c.number)).label("newest"),
         )
+        .outerjoin(yanks, sa.and_(yanks.c.model == versions.c.model, yanks.c.number == versions.c.number))
         .group_by(versions.c.model)
         .subquery()
     )

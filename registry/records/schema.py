@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
 from registry.errors import SchemaMismatch
-from registry.records.database import reading
+from registry.records.database import reading, translated
 
 HEAD = "0002"  # the newest migration; a test holds it against the migrations themselves
 KNOWN = ("0001", "0002")
@@ -51,18 +52,24 @@ def current(engine: sa.Engine) -> str | None:
             return "several"
 
 
-def upgrade(engine: sa.Engine, revision: str = "head") -> None:
-    """Run the migrations up to ``revision``."""
+def upgrade(
+    engine: sa.Engine, revision: str = "head", after: Callable[[sa.Connection], None] | None = None
+) -> None:
+    """Run the migrations up to ``revision``, and ``after`` in the same transaction."""
     from alembic import command
 
-    command.upgrade(_config(engine), revision)
+    config = _config(engine)
+    config.attributes["after"] = after
+    with translated(engine):
+        command.upgrade(config, revision)
 
 
 def downgrade(engine: sa.Engine, revision: str) -> None:
     """Run the migrations down to ``revision``."""
     from alembic import command
 
-    command.downgrade(_config(engine), revision)
+    with translated(engine):
+        command.downgrade(_config(engine), revision)
 
 
 def compare(engine: sa.Engine) -> None:

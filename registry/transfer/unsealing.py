@@ -64,8 +64,8 @@ class _Unsealing:
         self.segments_per_chunk = reader.chunk_size // SEGMENT
         self._opening, self._hashing = crew.lane(reader.parallelism), crew.lane()
         chunk = min(reader.chunk_size, reader.size)
-        self._ciphers = Buffers(crew, reader.parallelism + 1, chunk)
-        self._targets = _targets(crew, out, size, chunk, reader.parallelism + 2)
+        self._ciphers = Buffers(crew, reader.parallelism, chunk)
+        self._targets = _targets(crew, out, size, chunk, reader.parallelism + 1)
         self._decryptor: Decryptor | None = None
 
     def chunk(self, first: int) -> None:
