@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,21 @@ def load(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise NotFound("there is no such input file", on=str(path), hint="'--input random' makes inputs up")
     try:
-        with disk.translated(path), numpy.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (ValueError, zipfile.BadZipFile, AttributeError, EOFError) as error:
-        raise InvalidInput(
-            f"the input does not read as .npz: {error}", on=str(path), hint="write it with numpy.savez"
-        ) from error
+        # NumPy leaves a file open that it opened itself and could not read.
+        with disk.translated(path), path.open("rb") as file:
+            arrays = numpy.load(file, allow_pickle=False)
+            found = {name: arrays[name] for name in arrays.files} if hasattr(arrays, "files") else None
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise _unreadable(path, str(error)) from error
+    if found is None:  # an .npy file
+        raise _unreadable(path, "it holds one array without a name")
+    return found
+
+
+def _unreadable(path: Path, why: str) -> InvalidInput:
+    return InvalidInput(
+        f"the input does not read as .npz: {why}", on=str(path), hint="write it with numpy.savez"
+    )
 
 
 def save(path: Path, arrays: Mapping[str, Any]) -> None:

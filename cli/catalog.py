@@ -104,13 +104,14 @@ def show(context: typer.Context, ref: Ref, json: Json = False) -> None:
 
 
 def _facts(found: dict[str, Any]) -> None:
-    from .output import table
+    from .output import clean, table
 
     for facts in found["quantization"]:
         opsets = [one for one in found["opsets"] if one["path"] == facts["path"]]
         named = ", ".join(f"{one['domain'] or 'ai.onnx'} {one['version']}" for one in opsets)
         weights = f"{facts['quantized_weights']} quantized, {facts['float_weights']} float weights"
-        typer.echo(f"\n{facts['path']}: {facts['mode']}, {facts['format']}; {weights}; operator sets {named}")
+        kind = f"{facts['mode']}, {facts['format']}"
+        typer.echo("\n" + clean(f"{facts['path']}: {kind}; {weights}; operator sets {named}"))
         tensors = [one for one in found["quantized_tensors"] if one["path"] == facts["path"]]
         if tensors:
             kinds = Counter(map(_kind, tensors))

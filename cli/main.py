@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -66,26 +67,46 @@ def registry(
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of few letters is no reason to fail
     try:
         app()
         code = 0
     except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read our output has gone
-        code = 0
+        gone = isinstance(stop.__context__, BrokenPipeError)  # of which Typer makes exit code 1
+        code = 0 if gone else stop.code if isinstance(stop.code, int) else 1
     except Exception as error:
         code = _report(error)
-    sys.exit(code)
+    sys.exit(_flushed() or code)
+
+
+def _flushed() -> int:
+    """Write out what stdout still holds, here, where a failure becomes an exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()  # whoever reads a pipe may have seen enough
+    except OSError as error:
+        return _report(error)
+    return 0
+
+
+def _silence() -> None:
+    """Whatever is written to stdout from now on, at the exit of Python too, goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception) -> int:
-    from registry.errors import RegistryError
+    from registry.errors import DiskTrouble, RegistryError
 
     from .output import complaint, document, say
 
     if _current.debug:
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.filename is None:
+        # Errors of files are translated where files are opened: this one is stdout's.
+        _silence()
+        error = DiskTrouble("the output could not be written", on=error.strerror, hint="free some space")
     if not isinstance(error, RegistryError):
         say(f"error: this is a bug in Hallmark: {type(error).__name__}: {error}")
         say("  next: run it again with --debug before the command, and report what it prints")

@@ -21,8 +21,8 @@ _PATIENCE = 0.7  # seconds before a bar appears: anything shorter needs none
 
 
 def document(value: object) -> None:
-    """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+    """Print one JSON document on stdout: ASCII, so that no locale and no odd file name can damage it."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain) + "\n")
 
 
 def _plain(value: object) -> object:
@@ -34,8 +34,8 @@ def _plain(value: object) -> object:
 
 
 def say(text: str) -> None:
-    """One line of talk on stderr."""
-    sys.stderr.write(clean(text) + "\n")
+    """A line of talk on stderr; were it several, the others are indented, and pass for nothing else."""
+    sys.stderr.write(clean(text).replace("\n", "\n        ") + "\n")
 
 
 def complaint(error: RegistryError) -> Iterator[str]:
@@ -64,10 +64,13 @@ def console() -> Console:
 
 def pairs(rows: Iterable[tuple[str, object]]) -> None:
     """Name and value, one pair a line, on stdout; values stay whole, so that they can be copied."""
-    shown = [(name, clean(value)) for name, value in rows if value not in (None, "")]
+    shown = [
+        (clean(name).replace("\n", " "), clean(value)) for name, value in rows if value not in (None, "")
+    ]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        sys.stdout.write(f"{name:<{width}}  {value}\n")
+        inside = value.replace("\n", "\n" + " " * (width + 2))  # a second line must not pass for a pair
+        sys.stdout.write(f"{name:<{width}}  {inside}\n")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:

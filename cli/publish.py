@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 def push(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="An ONNX file, or a directory: all its files.")],
+    path: Annotated[
+        Path, typer.Argument(help="An ONNX file, or a directory: all its files.", readable=False)
+    ],  # whether it is readable is found, and explained, where it is read
     ref: Annotated[str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL; the first push creates it.")],
     label: Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")] = None,
     alias: Annotated[

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Registry", "connect"]
 
+# ONNX Runtime reports graph names and weight hashes to its maker unless this is set before its import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 
 class Registry:
     """An open registry. Use it in a ``with`` block, or ``close`` it."""

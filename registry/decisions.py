@@ -91,10 +91,11 @@ def _blobs(connection: sa.Connection, body: acts.Push) -> None:
     held = {blob: content for content, blob in stored.items()} | {
         blob.id: blob.content for blob in body.blobs
     }
+    sizes = queries.blob_sizes(connection, stored.values()) | {blob.id: blob.size for blob in body.blobs}
     for file in body.files:
         if held.get(file.blob) != file.sha256:
             raise InvalidInput("a file names a blob that does not hold it", on=file.path)
-        if file.blob in brought and brought[file.blob].size != streaming.ciphertext_size(file.size):
+        if sizes[file.blob] != streaming.ciphertext_size(file.size):
             raise InvalidInput("a blob's size does not fit its file's", on=file.path)
     if brought.keys() - {file.blob for file in body.files}:
         raise InvalidInput("a push brings a blob that no file uses", on=body.model)

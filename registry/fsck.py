@@ -81,17 +81,44 @@ def gc(context: Context) -> Collected:
     """Remove the blobs and unfinished uploads that no act names and no push under way may still need."""
     # The list comes before the records: a blob that a push publishes meanwhile is in the records by then.
     listed = list(context.store.list())
+    with reading(context.engine) as connection:
+        orphans = _unrecorded(connection, listed)
+    removed, kept = list[BlobInfo](), list[BlobInfo]()
+    for begin in range(0, len(orphans), _BATCH):
+        _collect(context, orphans[begin : begin + _BATCH], removed, kept)
+    # A push has its lease before its first upload: whatever the sweep finds, its lease is there by then.
+    swept = tuple(context.store.sweep(lambda name: _push_of(name) in _under_way(context)))
+    names = tuple(info.id for info in removed)
+    return Collected(names + swept, tuple(info.id for info in kept), sum(info.size for info in removed))
+
+
+def _collect(
+    context: Context, orphans: list[BlobInfo], removed: list[BlobInfo], kept: list[BlobInfo]
+) -> None:
+    """Remove a few orphans while no push can take a lease.
+
+    A push that resumes takes its lease before it looks which of its blobs are there: either the lease is
+    seen here, or the push finds them gone.
+    """
     with writing(context.engine) as connection:
         leases.drop_dead(connection, context.now())
         active = leases.active(connection, context.now())
-        recorded = {name for name, _, _ in queries.blob_ids(connection)}
-    orphans = [info for info in listed if info.id not in recorded]
-    removed = [info for info in orphans if _push_of(info.id) not in active]
-    for info in removed:
-        context.store.delete(info.id)
-    swept = tuple(context.store.sweep(lambda name: _push_of(name) in active))
-    kept = tuple(info.id for info in orphans if _push_of(info.id) in active)
-    return Collected(tuple(info.id for info in removed) + swept, kept, sum(info.size for info in removed))
+        for info in _unrecorded(connection, orphans):
+            if _push_of(info.id) in active:
+                kept.append(info)
+            else:
+                context.store.delete(info.id)
+                removed.append(info)
+
+
+def _unrecorded(connection: sa.Connection, found: list[BlobInfo]) -> list[BlobInfo]:
+    recorded = {name for name, _, _ in queries.blob_ids(connection)}
+    return [info for info in found if info.id not in recorded]
+
+
+def _under_way(context: Context) -> frozenset[str]:
+    with reading(context.engine) as connection:
+        return leases.active(connection, context.now())
 
 
 def _push_of(blob: str) -> str:

@@ -8,14 +8,14 @@ import mmap
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from registry import disk
 from registry.checkout import check_content, open_files
 from registry.context import Context
-from registry.errors import AlreadyExists, Conflict
+from registry.errors import AlreadyExists, Conflict, Unavailable
 from registry.judge import Judged
 from registry.refs import Reference
 from registry.release import Released, release
@@ -70,12 +70,14 @@ def _check_target(directory: Path, force: bool) -> None:
 def _staging(directory: Path) -> Iterator[Path]:
     """A directory beside the target, locked, emptied of what a killed pull left, and removed at the end."""
     staging = directory.with_name(f".{directory.name}.hallmark-partial")
-    missing = [parent for parent in directory.parents if not parent.exists()]
     with disk.translated(staging):
-        staging.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        missing = [parent for parent in directory.parents if not parent.exists()]
     try:
-        _lock(lock, directory)
+        lock = _claim(staging, directory)
+    except Unavailable:
+        _remove([staging, *missing])
+        raise
+    try:
         _empty(staging)
         yield staging
     except BaseException:
@@ -86,11 +88,22 @@ def _staging(directory: Path) -> Iterator[Path]:
         os.close(lock)
 
 
-def _lock(descriptor: int, directory: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Conflict("another pull is writing there", on=str(directory), hint="wait for it") from error
+def _claim(staging: Path, directory: Path) -> int:
+    """The lock on the staging directory, made or taken over. Nothing in it is touched without the lock."""
+    with disk.translated(staging):
+        staging.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(staging, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held the lock before may have renamed the directory into place, or removed it.
+            if not os.path.samestat(os.fstat(lock), os.stat(staging)):
+                raise BlockingIOError
+        except OSError as error:
+            os.close(lock)
+            if not isinstance(error, (BlockingIOError, FileNotFoundError)):
+                raise
+            raise Conflict("another pull is writing there", on=str(directory), hint="wait for it") from error
+    return lock
 
 
 def _empty(staging: Path) -> None:
@@ -101,10 +114,8 @@ def _empty(staging: Path) -> None:
 
 def _remove(directories: list[Path]) -> None:
     for directory in directories:
-        try:
+        with suppress(OSError):
             directory.rmdir()
-        except OSError:
-            return
 
 
 def _write(context: Context, released: Released, staging: Path, ritual: Ritual) -> None:
@@ -163,25 +174,45 @@ def _publish(staging: Path, directory: Path, force: bool) -> None:
             _merge(staging, directory)
         else:
             _rename(staging, directory)
-        disk.sync_directory(directory.parent)
 
 
 def _rename(staging: Path, directory: Path) -> None:
+    existed = directory.exists()
     try:
         staging.rename(directory)  # POSIX: over an empty directory too, never over one with content
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
         raise AlreadyExists("the directory is no longer empty", on=str(directory)) from error
+    try:
+        disk.sync_directory(directory.parent)
+    except OSError:
+        directory.rename(staging)  # what may not last is taken back: a failed pull leaves nothing behind
+        if existed:
+            directory.mkdir()
+        raise
+
+
+def _check_merge(staging: Path, directory: Path) -> None:
+    """Before anything moves: a file over a file, below real directories. Links are not followed."""
+    for place in staging.rglob("*"):
+        target = directory / place.relative_to(staging)
+        real = target.is_dir() and not target.is_symlink()
+        if real != place.is_dir() and (real or os.path.lexists(target)) and (real or place.is_dir()):
+            raise AlreadyExists(
+                "something else is in the way", on=str(target), hint="move it away, or choose another -o"
+            )
 
 
 def _merge(staging: Path, directory: Path) -> None:
+    _check_merge(staging, directory)
     for place in sorted(staging.rglob("*")):
         target = directory / place.relative_to(staging)
         if place.is_dir():
             target.mkdir(exist_ok=True)
         else:
             place.replace(target)
+    disk.sync_directory(directory)
     shutil.rmtree(staging)
 
 

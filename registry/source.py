@@ -97,7 +97,7 @@ def _facts(
     model = read_model(buffers[path], name=path)
     for needed in external.external_files(model, path):
         if needed not in files:
-            raise InvalidModel("the model's external data is missing", on=f"{path}: {needed}")
+            raise _missing(f"{path}: {needed}")
         buffers[needed] = _map(files[needed], stack)
     external.check_external(model, path, sizes)
     return inspect(buffers, path)
@@ -138,7 +138,13 @@ def _single(path: Path) -> Iterator[SourceFile]:
         try:
             yield _file(path.parent / name, name)
         except NotFound as error:
-            raise InvalidModel("the model's external data is missing", on=f"{path}: {name}") from error
+            raise _missing(f"{path}: {name}") from error
+
+
+def _missing(on: str) -> InvalidModel:
+    return InvalidModel(
+        "the model's external data is missing", on=on, hint="put the file there, or export the model again"
+    )
 
 
 def _file(place: Path, path: str) -> SourceFile:

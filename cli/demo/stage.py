@@ -68,7 +68,7 @@ def registry(*arguments: str) -> Ran:
     An error that the command line would report is in ``error``; its report is in ``text``.
     """
     said, error = io.StringIO(), None
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _wide():
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _environment():
         try:
             code = _commands()(args=list(arguments), obj=Session(home=HOME), standalone_mode=False) or 0
         except RegistryError as caught:
@@ -90,7 +90,7 @@ def opened() -> Context:
     """The stage's registry, for a look behind the commands."""
     from registry.context import Context
 
-    return Context(HOME, passphrase=Session(home=HOME).passphrase())
+    return Context(HOME)
 
 
 def _commands() -> Any:
@@ -101,16 +101,17 @@ def _commands() -> Any:
 
 
 @contextlib.contextmanager
-def _wide() -> Iterator[None]:
-    before = os.environ.get("COLUMNS")
+def _environment() -> Iterator[None]:
+    """Wide and plain output, and no passphrase: the keys live for seconds, and scrypt would take longer."""
+    before = dict(os.environ)
+    for name in ("REGISTRY_PASSPHRASE", "FORCE_COLOR", "TTY_COMPATIBLE"):
+        os.environ.pop(name, None)
     os.environ["COLUMNS"] = _WIDE
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _tidy(text: str) -> str:

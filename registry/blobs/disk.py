@@ -9,6 +9,10 @@ from contextlib import contextmanager
 
 from registry.errors import DiskTrouble
 
+# Bytes of one write. A larger one makes ext4 and XFS take whole huge pages (2 MiB) for the page cache, and
+# where the host of a virtual machine collects free memory, those must be fetched from it again each time.
+_PIECE = 1 << 20
+
 _HINTS = {
     errno.ENOSPC: "free some space on that file system, then run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space or raise it, then run the command again",
@@ -59,7 +63,7 @@ def write_fully(fd: int, offset: int, data: memoryview) -> None:
     """
     written = 0
     while written < len(data):
-        written += os.pwrite(fd, data[written:], offset + written)
+        written += os.pwrite(fd, data[written : written + _PIECE], offset + written)
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, offset, len(data), os.POSIX_FADV_DONTNEED)
 

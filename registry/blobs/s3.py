@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHUNK = 8 * MIB  # bytes in one ranged read
 PARALLELISM = 6  # requests at once; with 8 MiB each, the buffers of one transfer take some 100 MiB
+PAGE = 1000  # entries in one answer to a listing; the most that S3 gives
 _PIECE = 256 << 10  # bytes taken from a connection at once
 _BODY_ATTEMPTS = 4
 _BUFFER_BUDGET = 64 * MIB  # bytes; huge blobs have huge parts, so fewer of them travel at once
@@ -93,7 +94,7 @@ class S3Store:
         prefix = self.location.key("")
         with s3_errors.translated(self.location):
             pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.location.bucket, Prefix=prefix
+                Bucket=self.location.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE}
             )
             for page in pages:
                 for item in page.get("Contents", []):
@@ -114,7 +115,7 @@ class S3Store:
         prefix = self.location.key("")
         with s3_errors.translated(self.location):
             pages = self.client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self.location.bucket, Prefix=prefix
+                Bucket=self.location.bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE}
             )
             # all pages first: removing uploads would shift the pages that follow
             uploads = [upload for page in pages for upload in page.get("Uploads", [])]

@@ -14,28 +14,23 @@ No object: the other write came to nothing, and the request is sent again, a few
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import os
 import secrets
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, TypedDict, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from botocore.exceptions import ClientError
 
 from registry.blobs import s3_errors
 from registry.blobs.base import MIB
 from registry.blobs.parts import Parts
+from registry.blobs.s3_wire import Body, announced_checksum, wire_checksum
 from registry.errors import BlobExists, StoreUnavailable
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import CompletedPartTypeDef
-    from typing_extensions import Buffer
 
     from registry.blobs.locations import S3Location
 
@@ -43,13 +38,6 @@ PART = 8 * MIB  # bytes
 MAX_PARTS = 10_000  # the S3 limit for one upload
 _NONCE = "hallmark-upload"  # the metadata key
 _PAUSES = (0.1, 0.4, 1.6)  # seconds, between looks at an undecided conflict
-
-
-class WireChecksum(TypedDict, total=False):
-    """The request parameters that let the server check what arrived."""
-
-    ChecksumCRC32: str
-    ContentMD5: str
 
 
 class _Upload:
@@ -160,7 +148,7 @@ class MultipartWriter(_Upload):
                 Key=self._key,
                 UploadId=self._upload_id,
                 PartNumber=index + 1,
-                Body=cast("IO[bytes]", _Body(data)),
+                Body=cast("IO[bytes]", Body(data)),
                 **wire_checksum(self._client, data),
             )
         done: CompletedPartTypeDef = {"PartNumber": index + 1, "ETag": answer["ETag"]}
@@ -186,7 +174,10 @@ class MultipartWriter(_Upload):
     def _begin(self) -> str:
         with s3_errors.translated(self._location):
             answer = self._client.create_multipart_upload(
-                Bucket=self._bucket, Key=self._key, Metadata={_NONCE: self._nonce}
+                Bucket=self._bucket,
+                Key=self._key,
+                Metadata={_NONCE: self._nonce},
+                **announced_checksum(self._client),
             )
             return answer["UploadId"]
 
@@ -199,50 +190,3 @@ class MultipartWriter(_Upload):
             IfNoneMatch="*",
             MultipartUpload={"Parts": [self._sent[number] for number in sorted(self._sent)]},
         )
-
-
-def wire_checksum(client: S3Client, body: bytes | memoryview) -> WireChecksum:
-    """A checksum of ``body`` for the server to verify: CRC-32 as boto3 has it, or MD5 for a server that
-    knows nothing newer, when boto3's own setting ``request_checksum_calculation`` is when_required.
-
-    It is computed here and not by botocore, because botocore would put it behind the body over TLS
-    (aws-chunked with a trailer), which older servers refuse; a header works with all of them.
-    """
-    config: Any = client.meta.config  # the stubs lag behind
-    if config.request_checksum_calculation == "when_required":
-        digest = hashlib.md5(body, usedforsecurity=False).digest()
-        return {"ContentMD5": base64.b64encode(digest).decode()}
-    return {"ChecksumCRC32": base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()}
-
-
-class _Body(io.RawIOBase):
-    """Memory as the seekable stream that boto3 sends piece by piece.
-
-    Not as one bytes object: that would be copied, and one time limit, the one for connecting, would
-    hold for sending all of it; a slow line cannot send 8 MiB in ten seconds.
-    """
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, out: Buffer) -> int:
-        target = memoryview(out).cast("B")
-        count = min(len(target), len(self._data) - self._position)
-        target[:count] = self._data[self._position : self._position + count]
-        self._position += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: len(self._data)}[whence]
-        self._position = max(0, min(base + offset, len(self._data)))
-        return self._position
-
-    def tell(self) -> int:
-        return self._position

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from registry import acts, strictjson
 from registry.crypto import dsse
+from registry.errors import Malformed
 from registry.onnx.quantization import QuantizationFacts
 from registry.records import tables
 
@@ -33,7 +34,16 @@ class Attested(NamedTuple):
 
 
 def rows(act: acts.Act, seq: int) -> list[Row]:
-    """Every row that admitting ``act`` as entry ``seq`` writes, parents first."""
+    """Every row that admitting ``act`` as entry ``seq`` writes, parents first. Raises Malformed."""
+    written = _rows(act, seq)
+    for row in written:
+        # PostgreSQL stores no NUL: what one database cannot keep, none does.
+        if any(isinstance(value, str) and "\0" in value for value in row.values.values()):
+            raise Malformed("a text holds a NUL character", on=row.table.name)
+    return written
+
+
+def _rows(act: acts.Act, seq: int) -> list[Row]:
     match act.body:
         case acts.Genesis():
             return [_member(act.body.admin, act.header.actor, "admin", seq)]

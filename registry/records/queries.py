@@ -79,6 +79,15 @@ def stored(connection: sa.Connection, model: str, contents: Collection[str]) -> 
     return found
 
 
+def blob_sizes(connection: sa.Connection, names: Collection[str]) -> dict[str, int]:
+    """The bytes of ciphertext of these blobs, by id."""
+    found: dict[str, int] = {}
+    for part in _chunks(sorted(names)):
+        query = sa.select(blobs.c.id, blobs.c.size).where(blobs.c.id.in_(part))
+        found.update((name, size) for name, size in connection.execute(query))
+    return found
+
+
 def known_sizes(connection: sa.Connection, model: str, sizes: Collection[int]) -> frozenset[int]:
     """Which of these plaintext sizes some file of the model has."""
     known: set[int] = set()

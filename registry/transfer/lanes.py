@@ -12,10 +12,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Stopped(BaseException):
-    """Inside a transfer only: a job that never ran, because another had failed."""
-
-
 class Crew:
     """The threads of one transfer. Leaving the ``with`` block waits for all of them, then raises the
     first failure of any.
@@ -77,14 +73,8 @@ class Lane:
         self._pool = pool
 
     def run(self, job: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Queue a job; it is skipped where the transfer has failed by the time its turn comes."""
-
-        def unless_failed() -> R:
-            if self._crew.failed:
-                raise Stopped
-            return job(*args, **kwargs)
-
-        future = self._pool.submit(unless_failed)
+        """Queue a job. After a failure few are left: the buffers bound how many can be queued at all."""
+        future = self._pool.submit(job, *args, **kwargs)
         future.add_done_callback(self._crew.note)
         return future
 

@@ -1,0 +1,151 @@
+"""The tables are a projection: whatever acts were admitted or refused, replaying the ledger gives them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from registry import acts, fsck
+from registry.errors import Conflict, Denied, InvalidInput, NotFound, Untrusted
+from registry.records import schema, tables
+from registry.records.database import open_engine, reading
+from registry.replay import Finding, check_ledger, compare_projection
+from support.forgeries import FORGERIES
+from support.publisher import Publisher
+
+REFUSALS = (InvalidInput, NotFound, Denied, Untrusted, Conflict)
+FORGED = ("a changed time", "a replayed act", "a second genesis", "a bundle that is none")
+MODELS = ("vision/net", "audio/vad")
+NAMES = ("prod", "beta", "1.0", "2.0")
+Edit = Callable[[sa.Table, list[sa.ColumnElement[bool]]], sa.Executable]
+CONTENTS = (b"graph 1", b"graph 2", b"weights", b"")
+
+
+class Registry(RuleBasedStateMachine):
+    """Random acts at the door: many are admitted, many refused; the tables follow the ledger alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.engine = open_engine(f"sqlite:///{self.folder / 'db'}")
+        schema.upgrade(self.engine)
+        self.alice = Publisher(self.engine)
+        self.versions: dict[str, int] = dict.fromkeys(MODELS, 0)
+
+    def teardown(self) -> None:
+        fsck.rebuild(self.engine)
+        self.nothing_differs()
+        self.engine.dispose()
+        shutil.rmtree(self.folder)
+
+    def attempt(self, body: acts.Body) -> bool:
+        with suppress(*REFUSALS):
+            self.alice.admit(body)
+            return True
+        return False
+
+    @rule(
+        model=st.sampled_from(MODELS),
+        graph=st.sampled_from(CONTENTS),
+        beside=st.dictionaries(st.sampled_from(("w.bin", "a/b.bin")), st.sampled_from(CONTENTS)),
+        label=st.none() | st.sampled_from(NAMES),
+        aliases=st.lists(st.sampled_from(NAMES), max_size=2).map(tuple),
+        metadata=st.dictionaries(st.sampled_from(NAMES), st.text(max_size=3), max_size=2),
+    )
+    def push(self, model: str, graph: bytes, beside: dict[str, bytes], **fields: Any) -> None:
+        contents = {"model.onnx": graph, **beside}
+        body = self.alice.push(contents, model=model, **fields)
+        self.versions[model] += self.attempt(body)
+
+    @precondition(lambda self: any(self.versions.values()))
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from([(acts.Alias, "name"), (acts.Yank, "reason"), (acts.Pull, "purpose")]),
+        value=st.sampled_from(NAMES),
+    )
+    def act_on_a_version(self, data: st.DataObject, kind: tuple[type[Any], str], value: str) -> None:
+        model = data.draw(st.sampled_from([name for name, count in self.versions.items() if count]))
+        number = data.draw(st.integers(1, self.versions[model]))
+        self.attempt(self.alice.about(kind[0], number, model, **{kind[1]: value}))
+
+    @precondition(lambda self: self.versions["vision/net"])
+    @rule(
+        name=st.sampled_from(
+            ["a changed time", "a replayed act", "a second genesis", "a bundle that is none"]
+        )
+    )
+    def forge(self, name: str) -> None:
+        envelope = FORGERIES[name].forge(self.alice)
+        with pytest.raises(REFUSALS):
+            self.alice.submit(envelope)
+
+    @invariant()
+    def nothing_differs(self) -> None:
+        with reading(self.engine) as connection:
+            found = findings(connection, self.alice)
+            counted = sa.select(tables.versions.c.model, sa.func.count()).group_by(tables.versions.c.model)
+            numbers = dict(connection.execute(counted).all())
+        assert found == []
+        assert {name: numbers.get(name, 0) for name in MODELS} == self.versions
+
+
+Registry.TestCase.settings = settings(
+    max_examples=12,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+TestRegistry = Registry.TestCase
+
+
+def test_the_replay_notices_a_lost_row_of_every_table(alice: Publisher) -> None:
+    """So the property above can fail, in each table."""
+    assert unnoticed(alice, lambda table, where: sa.delete(table).where(*where)) == []
+
+
+def test_the_replay_notices_a_changed_cell_of_every_table(alice: Publisher) -> None:
+    def change(table: sa.Table, where: list[sa.ColumnElement[bool]]) -> sa.Update:
+        column = [column for column in table.columns if not column.primary_key or len(table.columns) == 1][-1]
+        return sa.update(table).where(*where).values({column.name: _another(column)})
+
+    assert unnoticed(alice, change) == []
+
+
+def unnoticed(alice: Publisher, edit: Edit) -> list[str]:
+    """The tables in which the edit of one row is not found; each edit is rolled back."""
+    alice.admit(alice.push(metadata={"team": "vision"}))
+    missed = []
+    with alice.authority.engine.connect() as connection:
+        for table in (*tables.LEDGER, *tables.PROJECTION):
+            with connection.begin() as transaction:
+                connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
+                row = connection.execute(sa.select(table)).first()
+                assert row is not None, f"nothing in {table.name} to edit"
+                where = [column == row._mapping[column.name] for column in table.primary_key]
+                assert findings(connection, alice) == []
+                connection.execute(edit(table, where))
+                if not findings(connection, alice):
+                    missed.append(table.name)
+                transaction.rollback()
+    return missed
+
+
+def findings(connection: sa.Connection, alice: Publisher) -> list[Finding]:
+    registry_id = alice.authority.registry_id
+    return [*check_ledger(connection, registry_id), *compare_projection(connection)]
+
+
+def _another(column: sa.Column[Any]) -> object:
+    if isinstance(column.type, sa.LargeBinary):
+        return b"another"
+    return 77 if isinstance(column.type, sa.Integer | sa.Boolean) else "another"

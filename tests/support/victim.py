@@ -1,0 +1,283 @@
+"""The registry that the tamper suite attacks: built once, put back after every attack.
+
+``vision/net`` has three versions. Version 2, behind the alias ``prod``, is the one under attack: a QDQ graph
+whose weights fill four segments of ciphertext, a file that version 1 brought, two files of one size.
+Version 3 is yanked. ``vision/other`` is another model of the same publisher.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import sqlalchemy as sa
+from onnx import TensorProto, helper, numpy_helper
+
+from registry import catalog
+from registry.blobs.urls import parse_s3
+from registry.checkout import verify
+from registry.context import Context
+from registry.push import push
+from registry.records import leases, tables
+from registry.records.database import writing
+from support.worlds import Backend, make_home, open_context
+
+MODEL = "vision/net"
+REF = f"{MODEL}:prod"
+VERSION = 2
+YANKED = f"{MODEL}:3"
+MARKER = b"HALLMARK-PLAINTEXT-MARKER"  # in every file of every version
+WIDTH, DEPTH = 896, 1024  # 3.5 MiB of float weights: four segments of ciphertext, the last one short
+
+Row = Mapping[str, Any]
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def write_model(directory: Path, *, seed: int, weights: Any = None) -> Path:
+    """A graph of int8 weights (QDQ, per channel) and a large float matrix in ``weights.data``."""
+    directory.mkdir(parents=True)
+    large = np.random.default_rng(seed).standard_normal((WIDTH, DEPTH), dtype=np.float32)
+    data = bytearray(large.tobytes() if weights is None else weights)
+    for at in (0, len(data) // 2, len(data) - len(MARKER)):
+        data[at : at + len(MARKER)] = MARKER
+    (directory / "weights.data").write_bytes(data)
+    (directory / "model.onnx").write_bytes(_graph().SerializeToString(deterministic=True))
+    (directory / "labels").mkdir()
+    for name in "ab":
+        (directory / "labels" / f"{name}.txt").write_bytes(MARKER + f" {name} {seed:04}\n".encode())
+    (directory / "tokenizer.json").write_bytes(b'{"note": "%b"}\n' % MARKER)
+    return directory
+
+
+def _graph() -> onnx.ModelProto:
+    large = TensorProto(name="w1", data_type=TensorProto.FLOAT, dims=[WIDTH, DEPTH])
+    large.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": "weights.data", "offset": "0", "length": str(4 * WIDTH * DEPTH)}.items():
+        large.external_data.add(key=key, value=value)
+    small = np.random.default_rng(5).integers(-127, 128, (DEPTH, 4)).astype(np.int8)
+    nodes = [
+        helper.make_node("MatMul", ["x", "w1"], ["h"]),
+        helper.make_node("DequantizeLinear", ["w2", "scale", "zero"], ["w2f"], axis=1),
+        helper.make_node("MatMul", ["h", "w2f"], ["y"]),
+    ]
+    constants = [
+        large,
+        numpy_helper.from_array(small, "w2"),
+        numpy_helper.from_array(np.full(4, 0.01, np.float32), "scale"),
+        numpy_helper.from_array(np.zeros(4, np.int8), "zero"),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", WIDTH])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])]
+    graph = helper.make_graph(nodes, MARKER.decode(), inputs, outputs, constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+@dataclass
+class Victim:
+    """A registry under attack. ``restore`` puts everything that a test changed back as it was."""
+
+    home: Path
+    scratch: Path  # where tests write; emptied after each
+    backend: Backend
+    engine: sa.Engine  # the attacker's: no constraint stands in its way
+    rows: Rows = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    older: Rows = field(default_factory=dict)  # the database before the alias moved to version 2
+    older_note: str = ""
+
+    def __post_init__(self) -> None:
+        with open_context(self.home) as opened:
+            self._store, self._raw_engine = opened.store, opened.raw_engine
+        self._written: set[str] = set()
+        self._added: set[str] = set()
+
+    def close(self) -> None:
+        """Remove the blobs, and let go of the database."""
+        for info in list(self._store.list()):
+            self._store.delete(info.id)
+        self.engine.dispose()
+        self._raw_engine.dispose()
+
+    @contextmanager
+    def open(self, *, shared: bool = True) -> Iterator[Context]:
+        """The registry as a new process would open it; ``shared`` keeps the connections of the last one."""
+        context = open_context(self.home)
+        if shared:
+            context.__dict__.update(store=self._store, raw_engine=self._raw_engine)
+        try:
+            yield context
+        finally:
+            if not shared:
+                context.close()
+
+    # --- the database ---------------------------------------------------------------------------
+
+    def execute(self, *statements: sa.Executable) -> None:
+        """Run statements as the attacker, in one transaction."""
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    def read(self) -> Rows:
+        """Every row of every table, as the driver has it."""
+        with self.engine.connect() as connection:
+            return {table.name: _read(connection, table) for table in tables.metadata.sorted_tables}
+
+    def write(self, wanted: Rows) -> None:
+        """Make the database hold exactly these rows."""
+        found = self.read()
+        with self.engine.begin() as connection:
+            for table in tables.metadata.sorted_tables:
+                if found[table.name] != wanted[table.name]:
+                    connection.execute(sa.delete(table))
+                    if wanted[table.name]:
+                        connection.execute(sa.insert(table), wanted[table.name])
+
+    def row(self, table: sa.Table, **where: Any) -> dict[str, Any]:
+        """The one row of the untouched database with these values."""
+        (row,) = [row for row in self.rows[table.name] if where.items() <= row.items()]
+        return dict(row)
+
+    # --- the store ------------------------------------------------------------------------------
+
+    def blob(self, path: str, number: int = VERSION, model: str = MODEL) -> str:
+        """The id of the blob that holds a file."""
+        return str(self.row(tables.files, model=model, number=number, path=path)["blob"])
+
+    def write_blob(self, blob: str, data: bytes) -> None:
+        """Replace a blob underneath the registry."""
+        self._written.add(blob)
+        self._write_blob(blob, data)
+
+    def add_blob(self, blob: str, data: bytes) -> None:
+        """Store a blob that the registry knows nothing of yet."""
+        writer = self._store.create(blob, len(data))
+        writer.write(0, memoryview(data)) if data else None
+        writer.commit()
+        self._added.add(blob)
+
+    def _write_blob(self, blob: str, data: bytes) -> None:
+        if self.backend.store and self.backend.store.startswith("s3://"):
+            location = parse_s3(self.backend.store)
+            self._store.client.put_object(Bucket=location.bucket, Key=location.key(blob), Body=data)
+        else:
+            self._store._path(blob).write_bytes(data)
+
+    def _read_blobs(self) -> Iterator[tuple[str, bytes]]:
+        for info in self._store.list():
+            data = bytearray(info.size)
+            reader = self._store.open(info.id)
+            reader.read_into(0, memoryview(data))
+            reader.close()
+            yield info.id, bytes(data)
+
+    # --- as it was ------------------------------------------------------------------------------
+
+    def remember(self) -> None:
+        """Take what there is now for the untouched registry."""
+        self.rows, self.files, self.blobs = self.read(), _files(self.home), dict(self._read_blobs())
+
+    def restore(self) -> None:
+        """Put back the database, the home's files and the blobs that were written."""
+        self.write(self.rows)
+        for name in _files(self.home).keys() | self.files.keys():
+            if name in self.files:
+                (self.home / name).write_bytes(self.files[name])
+            else:
+                (self.home / name).unlink()
+        for blob in self._written:
+            self._write_blob(blob, self.blobs[blob])
+        for blob in self._added:
+            self._store.delete(blob)
+        self._written.clear()
+        self._added.clear()
+        shutil.rmtree(self.scratch)
+        self.scratch.mkdir()
+
+    def passes(self, ref: str = REF) -> None:
+        """The control: all twelve steps hold."""
+        with self.open() as context:
+            outcomes = verify(context, ref)
+        assert [outcome.number for outcome in outcomes] == list(range(1, 13)), outcomes[-1]
+        assert all(outcome.ok for outcome in outcomes)
+
+
+def build(directory: Path, backend: Backend) -> Victim:
+    """Found a registry in ``directory`` and fill it."""
+    home = make_home(directory / "home", backend)
+    (directory / "scratch").mkdir()
+    with open_context(home) as context:
+        engine = attackers_engine(context.raw_engine.url)
+        victim = Victim(home, directory / "scratch", backend, engine)
+        _fill(context, directory / "models", victim)
+    victim.remember()
+    return victim
+
+
+def _fill(context: Context, models: Path, victim: Victim | None = None) -> None:
+    push(context, write_model(models / "1", seed=1), MODEL, aliases=["prod"])
+    second = write_model(models / "2", seed=2)
+    push(context, second, MODEL, label="1.4.0-int8", metadata={"dataset": "crops"})
+    if victim:
+        victim.older = victim.read()
+        victim.older_note = str(victim.older["head"][0]["note"])
+    catalog.alias(context, f"{MODEL}:{VERSION}", "prod")
+    push(context, write_model(models / "3", seed=3), MODEL, label="1.5.0-int8")
+    catalog.yank(context, YANKED, "calibrated on the wrong data")
+    push(context, write_model(models / "4", seed=4), "vision/other")
+    verify(context, REF)
+    with writing(context.engine) as connection:  # a push under way, on a machine that is not this one
+        leases.take(connection, "f" * 32, MODEL, context.now())
+    shutil.rmtree(models)
+
+
+def twin(directory: Path) -> Rows:
+    """The rows of another registry with the same content."""
+    with open_context(make_home(directory / "twin")) as context:
+        _fill(context, directory / "twin-models")
+        with context.raw_engine.connect() as connection:
+            return {table.name: _read(connection, table) for table in tables.metadata.sorted_tables}
+
+
+def attackers_engine(url: sa.URL) -> sa.Engine:
+    """Whoever may write the database may switch its constraints off."""
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def unchecked(connection: Any, _record: object) -> None:
+        if engine.dialect.name == "postgresql":
+            connection.execute("SET session_replication_role = replica")
+            connection.commit()
+        else:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+
+    return engine
+
+
+def _read(connection: sa.Connection, table: sa.Table) -> list[dict[str, Any]]:
+    # as the driver has it: a value of another type than the column's must not trip the reader
+    raw = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in table.columns]
+    rows = connection.execute(sa.select(*raw).order_by(*table.primary_key.columns))
+    return [{name: _plain(value) for name, value in row._mapping.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def _files(home: Path) -> dict[str, bytes]:
+    """The small files of a home: not its database, not its blobs."""
+    return {
+        path.name: path.read_bytes()
+        for path in home.iterdir()
+        if path.is_file() and not path.name.startswith(("registry.db", "."))
+    }
