@@ -54,7 +54,7 @@ def init(
     """
     refs.check_name(name, "the member")
     paths = Paths(path.absolute())
-    with _claimed(paths):
+    with disk.translated(paths.home), _claimed(paths):
         asked = (name, database, _absolute_store(store))
         found = _resumed(paths, asked)
         if found is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from registry import ledger, seen
+from registry.blobs import BlobInfo
 from registry.chain import from_genesis
 from registry.context import Context
 from registry.errors import BlobMissing, Untrusted
@@ -16,6 +17,9 @@ from registry.records import leases, queries, schema, tables
 from registry.records.database import reading, writing
 from registry.replay import Finding, check_ledger, compare_projection, project
 from registry.transfer import digest_ciphertext
+
+
+_BATCH = 100  # orphans removed while the database is held
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,24 @@ class Collected:
 
 def fsck(context: Context) -> Checked:
     """Replay the ledger, compare every table with the replay, and read every blob. No key is needed."""
+    # Pushes go on meanwhile. What the database is held against comes first: it has that by then, and more.
+    note = seen.load(context.paths.checkpoint)
+    stored = [info.id for info in context.store.list()]
     with reading(context.engine) as connection:
         findings = [*check_ledger(connection, context.config.registry_id), *compare_projection(connection)]
-        findings += _remembered(context, connection)
+        findings += _remembered(context, connection, note)
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()
     findings += _blobs(context, recorded)
-    orphans = [info.id for info in context.store.list() if info.id not in recorded]
+    orphans = [name for name in stored if name not in recorded]
     under_way = tuple(name for name in orphans if _push_of(name) in active)
     return Checked(tuple(findings), tuple(set(orphans) - set(under_way)), under_way, acts, len(recorded))
 
 
-def _remembered(context: Context, connection: sa.Connection) -> Iterator[Finding]:
+def _remembered(context: Context, connection: sa.Connection, note: str) -> Iterator[Finding]:
     """The ledger extends the checkpoint that this home remembers: it was not rolled back, nor rewritten."""
-    note, file = seen.load(context.paths.checkpoint), context.paths.checkpoint
+    file = context.paths.checkpoint
     try:
         chain = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
         path = ledger.consistency(connection, seen.size_of(note), ledger.tree_size(connection))

@@ -100,8 +100,9 @@ def entry(connection: sa.Connection, seq: int) -> Entry:
 def entries(connection: sa.Connection, start: int = 0) -> Iterator[Entry]:
     """Every entry from ``start`` on, in order, streamed."""
     query = sa.select(acts.c.seq, acts.c.envelope).where(acts.c.seq >= start).order_by(acts.c.seq)
-    for seq, envelope in connection.execute(query.execution_options(yield_per=500)):
-        yield Entry(seq, bytes(envelope))
+    with connection.execute(query.execution_options(yield_per=500)) as rows:
+        for seq, envelope in rows:
+            yield Entry(seq, bytes(envelope))
 
 
 def prove(connection: sa.Connection, seq: int, size: int) -> Proof:

@@ -41,16 +41,16 @@ def _entries(connection: sa.Connection, chain: Chain, checkpoint: Checkpoint) ->
     tree: dict[tuple[int, int], bytes] = {}
     size = 0
     query = sa.select(tables.acts).order_by(tables.acts.c.seq)
-    for row in connection.execute(query.execution_options(yield_per=500)):
-        if row.seq != size:
-            yield Finding("missing-act", f"entry {size}", f"the next entry is {row.seq}")
-            return
-        yield from _entry(chain, row._mapping)
-        leaf = merkle.leaf_hash(bytes(row.envelope))
-        tree.update(
-            {(level, at): node for level, at, node in merkle.appended_nodes(size, leaf, tree_reader(tree))}
-        )
-        size += 1
+    with connection.execute(query.execution_options(yield_per=500)) as rows:
+        for row in rows:
+            if row.seq != size:
+                yield Finding("missing-act", f"entry {size}", f"the next entry is {row.seq}")
+                return
+            yield from _entry(chain, row._mapping)
+            leaf = merkle.leaf_hash(bytes(row.envelope))
+            for level, at, node in merkle.appended_nodes(size, leaf, tree_reader(tree)):
+                tree[level, at] = node
+            size += 1
     yield from _tree(connection, tree, size, checkpoint)
 
 

@@ -66,7 +66,7 @@ class FilesystemStore:
             for outer in _entries(self._objects):
                 for inner in _entries(outer):
                     for path in _entries(inner):
-                        if is_blob_id(path.name):
+                        if is_blob_id(path.name) and path == self._path(path.name):
                             yield from _info(path)
 
     def delete(self, blob_id: str) -> None:

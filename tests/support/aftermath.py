@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from registry import catalog, checkout, fsck
 from registry.context import Context
@@ -36,6 +37,17 @@ class World:
     source: Path
     ref: str
     out: Path
+
+
+class Grounds(Protocol):
+    """What gives out worlds."""
+
+    root: Path
+    embedded: bool  # worlds are cheap
+
+    def world(self) -> World: ...
+
+    def leave(self, world: World) -> None: ...
 
 
 class Stage:
@@ -84,9 +96,14 @@ class Accident:
     """One deed with one fault under it."""
 
     world: World
-    number: int  # of the effect that was struck, from 1
+    plan: Plan
     met: tuple[str, ...]  # the effects of the undisturbed deed
     ended: Ended
+
+    @property
+    def number(self) -> int:
+        """Which effect was struck, from 1."""
+        return self.plan.at
 
     @property
     def name(self) -> str:
@@ -99,25 +116,24 @@ class Accident:
 
 
 def accidents(
-    stage: Stage,
+    stage: Grounds,
     nursery: Nursery,
     how: How,
     kinds: frozenset[Kind],
     deed: str,
-    arguments: object,
+    arguments: Callable[[World], tuple[object, ...]],
     *,
     reads: bool = False,
     step: int = 0,
 ) -> Iterator[Accident]:
     """The deed again and again, each time with another of its effects struck, for every effect it has.
 
-    ``arguments`` (World to tuple) gives the deed's. With a ``step`` (``STEPS`` unless given) above 1 only every step-th effect is
+    ``arguments`` gives the deed's for a world. With a ``step`` (``STEPS`` unless given) above 1 only every step-th effect is
     struck, and beside those the first and the last of each name. On servers the step is 12 at least.
     """
     step = step or STEPS.get(how, 1)
     if not stage.embedded:
         step = max(step, SERVERS_STEP)
-    assert callable(arguments)
     world = stage.world()
     quiet = Plan(how, 0, kinds, reads, (str(stage.root),))
     done = nursery.run("faulted", quiet, deed, *arguments(world)).result
@@ -127,7 +143,7 @@ def accidents(
         world = stage.world()
         plan = Plan(how, number, kinds, reads, (str(stage.root),))
         ended = nursery.run("faulted", plan, deed, *arguments(world))
-        accident = Accident(world, number, done.met, ended)
+        accident = Accident(world, plan, done.met, ended)
         assert not ended.late, f"{accident.name}: the deed hangs"
         assert ended.killed or accident.done.hit is not None, f"{accident.name}: never reached"
         yield accident
@@ -141,6 +157,18 @@ def chosen(met: tuple[str, ...], step: int) -> list[int]:
         places = [number for number, other in enumerate(met, 1) if other == name]
         numbers |= {places[0], places[-1]}
     return sorted(numbers)
+
+
+def kill_push(
+    stage: Stage, nursery: Nursery, world: World, how: How, choose: Callable[[tuple[str, ...]], int]
+) -> None:
+    """Push to ``world`` and kill it at the effect that ``choose`` picks from those of an undisturbed push."""
+    roots = (str(stage.root),)
+    other = stage.world()
+    done = nursery.run("faulted", Plan(roots=roots), "push", other.home, world.source, other.ref).result
+    assert done.error is None, done.text
+    plan = Plan(how, choose(done.met), roots=roots)
+    assert nursery.run("faulted", plan, "push", world.home, world.source, world.ref).killed
 
 
 def publication(met: tuple[str, ...]) -> int:

@@ -18,6 +18,7 @@ PYTHON = (sys.executable, "-W", "error", "-c")
 MAIN = "from registry_cli.main import main; main()"
 ENTRY = (*PYTHON, MAIN)
 _COLOURING = {"FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "TTY_INTERACTIVE"}
+_UNUSUAL = {*_COLOURING, "PYTHONUNBUFFERED"}  # people's output is buffered
 LIMIT = 120  # seconds
 
 
@@ -48,11 +49,11 @@ class Result:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """The caller's environment without a registry in it and without orders to colour, 80 columns wide."""
+    """The caller's environment without a registry in it, as people have it, 80 columns wide."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("REGISTRY_") and name not in _COLOURING
+        if not name.startswith("REGISTRY_") and name not in _UNUSUAL
     }
     return {**kept, "COLUMNS": "80", **extra}
 
