@@ -15,7 +15,7 @@ from services.leftout import COUNTS, leave_out, require
 from services.postgres import Postgres, PostgresMissing
 from services.s3 import PLAIN, S3, TLS, Server
 
-_USED = pytest.StashKey[set[str]]()
+_USED: pytest.StashKey[set[str]] = pytest.StashKey()
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def s3(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
     base = tmp_path_factory.getbasetemp()
     # parallel workers have a directory each, inside one of the run
     run = base.parent if hasattr(request.config, "workerinput") else base
-    server = S3(run / "s3-server.json")
+    server = S3(run)
     yield server
     server.close()
 
@@ -154,7 +154,8 @@ def _empty(server: Server, prefix: str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[COUNTS] = {}
-    config.stash[_USED] = set()
+    used: set[str] = set()
+    config.stash[_USED] = used
 
 
 def pytest_report_header() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +50,7 @@ def server(store: S3Store) -> Iterator[Stubber]:
 @pytest.fixture
 def writer(store: S3Store, server: Stubber, monkeypatch: pytest.MonkeyPatch) -> s3_upload.MultipartWriter:
     """A multipart upload with the nonce ``mine``, all parts written, not committed."""
-    monkeypatch.setattr(s3_upload.secrets, "token_hex", lambda _: "mine")
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "mine")
     server.add_response("create_multipart_upload", {"UploadId": "u"})
     for _ in range(2):
         server.add_response("upload_part", {"ETag": '"e"'})
@@ -131,7 +132,7 @@ def test_an_upload_that_was_swept_away_is_unavailable(
 def test_a_small_blob_settles_conflicts_the_same_way(
     store: S3Store, server: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_upload.secrets, "token_hex", lambda _: "mine")
+    monkeypatch.setattr(secrets, "token_hex", lambda _: "mine")
     writer = store.create("abc", 1)
     writer.write(0, memoryview(b"x"))
     server.add_client_error("put_object", "ConditionalRequestConflict", "", 409)
@@ -163,7 +164,7 @@ def part(server: Stubber, span: str, data: bytes, length: int, content_range: st
             "Body": StreamingBody(Breaking(data), length),
             "ContentLength": length,
             "ContentRange": content_range,
-        },  # type: ignore[arg-type]
+        },
         {"Bucket": "bucket", "Key": "prefix/abc", "Range": f"bytes={span}"},
     )
 
@@ -238,7 +239,7 @@ def test_answers_that_are_errors(
         (CredentialRetrievalError(provider="p", error_msg="hunter2"), "no credentials"),
         (ConnectTimeoutError(endpoint_url="http://u:hunter2@h"), "did not answer in time"),
         (ReadTimeoutError(endpoint_url="http://u:hunter2@h"), "did not answer in time"),
-        (SSLError(endpoint_url="https://h", error="hunter2"), "certificate is not trusted"),
+        (SSLError(endpoint_url="https://h", error=OSError("hunter2")), "certificate is not trusted"),
         (ConnectionClosedError(endpoint_url="http://u:hunter2@h"), "ConnectionClosedError"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ def test_stores_under_different_prefixes_do_not_see_each_other(s3_server: Server
 def test_a_bucket_that_does_not_exist_is_not_a_missing_blob(s3_server: Server) -> None:
     url = s3_server.url("prefix").replace(s3_server.bucket, "no-such-bucket-here")
     store = opened(url)
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: store.stat("abc"),
         lambda: store.open("abc"),
         lambda: list(store.list()),

@@ -184,7 +184,7 @@ def test_memory_does_not_grow_with_the_file(case: str, file: Callable[[bytes], i
     fd, key = file(bytes(size)), new_key()
     memory, _ = sealed(fd, size, key)
     target = file(b"")
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "seal": lambda: seal(fd, size, key, memory),
         "unseal to a file": lambda: unseal(memory, key, size, target),
         "hash": lambda: hash_plain(fd, size),

@@ -208,7 +208,7 @@ def _at_start(name: str) -> dict[str, Module]:
     return found
 
 
-@pytest.mark.parametrize("start", ["cli.main", "registry", "registry.context"])
+@pytest.mark.parametrize("start", ["cli.main", "registry", "registry.catalog", "registry.founding"])
 def test_starting_imports_nothing_heavy(start: str) -> None:
     reached = _at_start(start)
     assert len(reached) > (start != "registry")

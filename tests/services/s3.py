@@ -7,14 +7,13 @@ HALLMARK_TEST_S3_CA, credentials for boto3 as usual.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,12 +68,11 @@ class Server:
 
 
 class S3:
-    """The run's S3 server. ``record`` is a file through which the processes of one run agree on one."""
+    """The run's S3 server. ``notes`` is a directory that all processes of one run share."""
 
-    def __init__(self, record: Path) -> None:
-        self._record = record
-        self._lease: Lease | None = None
-        self._script: str | None = None
+    def __init__(self, notes: Path) -> None:
+        self._note = notes / "ceph-did-not-start"
+        self._held: tuple[Lease, str] | None = None
         self._failure: S3Missing | None = None
 
     @staticmethod
@@ -82,7 +80,7 @@ class S3:
         """What will be tried first, for people."""
         if os.environ.get(NAMED):
             return f"S3 server named in {NAMED}"
-        return "Ceph RADOS Gateway, http and https" if can_run_ceph() else "OpenStack Swift, http only"
+        return "OpenStack Swift, http only" if why_no_ceph() else "Ceph RADOS Gateway, http and https"
 
     @cached_property
     def server(self) -> Server:
@@ -91,51 +89,59 @@ class S3:
             return _named()
         if self._failure is not None:
             raise self._failure  # tried once: the next test need not wait for it again
-        self._lease = self._lease or Lease("s3")
         try:
-            server = self._lease.take(self._start)
+            server = self._choose()
         except S3Missing as error:
             self._failure = error
             raise
         client = server.client()
-        existing = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-        if server.bucket not in existing:
+        if server.bucket not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=server.bucket)
+        client.close()
         return server
 
     def close(self) -> None:
-        if self._lease is not None:
-            self._lease.release(self._stop)
+        """Give up this process's share."""
+        if self._held is not None:
+            lease, script = self._held
+            lease.release(lambda: run(script, "stop"))
 
-    def _start(self) -> Server:
-        known = json.loads(self._record.read_text()) if self._record.exists() else {}
-        if not known:
-            known = self._first_start()
-            self._record.write_text(json.dumps(known))
-        else:
-            run(known["script"], "start")
-        self._script = known["script"]
-        return Server(**known["server"])
-
-    def _first_start(self) -> dict[str, Any]:
-        why = "this machine has no root, or is no Debian with apt-get"
-        if can_run_ceph():
+    def _choose(self) -> Server:
+        why = why_no_ceph()
+        if not why:
             try:
-                run("start-rgw.sh", "start")
-                return {"script": "start-rgw.sh", "server": asdict(ceph())}
+                self._take("ceph", "start-rgw.sh")
+                return ceph()
             except S3Missing as error:
                 why = f"Ceph did not start: {error}"
-        run("start-swift.sh", "start")
-        return {"script": "start-swift.sh", "server": asdict(swift(why))}
+        self._take("swift", "start-swift.sh")
+        return swift(why)
 
-    def _stop(self) -> None:
-        if self._script is not None:
-            run(self._script, "stop")
+    def _take(self, name: str, script: str) -> None:
+        lease = Lease(name)
+
+        def start() -> None:
+            if name == "ceph" and self._note.exists():  # another process of this run has tried
+                raise S3Missing(self._note.read_text())
+            try:
+                run(script, "start")
+            except S3Missing as error:
+                if name == "ceph":
+                    self._note.write_text(str(error))
+                raise
+
+        lease.take(start)
+        self._held = lease, script
 
 
-def can_run_ceph() -> bool:
-    """Whether start-rgw.sh has what it needs: root, and Debian's tools."""
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None and shutil.which("chroot") is not None
+def why_no_ceph() -> str:
+    """What start-rgw.sh lacks here; empty where it has all: root, and Debian's tools."""
+    if os.environ.get("HALLMARK_TEST_S3") == "swift":
+        return "HALLMARK_TEST_S3 asks for Swift"
+    if os.geteuid() != 0:
+        return "Ceph needs root"
+    missing = [tool for tool in ("apt-get", "chroot", "mount") if shutil.which(tool) is None]
+    return f"Ceph is installed with Debian's tools, and {missing[0]} is missing" if missing else ""
 
 
 def run(script: str, verb: str) -> None:

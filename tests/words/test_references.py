@@ -62,6 +62,7 @@ HOSTILE = {
     "a tag too long": f"vision/resnet50:{LONGEST}n",
     "digest without algorithm": f"vision/resnet50@{DIGEST}",
     "another algorithm": f"vision/resnet50@sha512:{DIGEST}{DIGEST}",
+    "another algorithm of the same length": f"vision/resnet50@blake2s:{DIGEST}",
     "digest too short": f"vision/resnet50@sha256:{DIGEST[:-1]}",
     "digest too long": f"vision/resnet50@sha256:{DIGEST}0",
     "digest in capitals": f"vision/resnet50@sha256:{DIGEST.upper()}",
