@@ -18,7 +18,6 @@ from registry.records.database import reading, writing
 from registry.replay import Finding, check_ledger, compare_projection, project
 from registry.transfer import digest_ciphertext
 
-
 _BATCH = 100  # orphans removed while the database is held
 
 

@@ -15,7 +15,7 @@ from services.leftout import COUNTS, leave_out, require
 from services.postgres import Postgres, PostgresMissing
 from services.s3 import PLAIN, S3, TLS, Server
 
-_USED: pytest.StashKey[set[str]] = pytest.StashKey()
+_USED = pytest.StashKey[set[str]]()
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,9 @@ def pytest_report_header() -> str:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:  # a parallel worker tells its controller
+        used = session.config.stash[_USED]
         output["left_out"] = session.config.stash[COUNTS]
-        output["used"] = sorted(session.config.stash[_USED])
+        output["used"] = sorted(used)
 
 
 @pytest.hookimpl(optionalhook=True)

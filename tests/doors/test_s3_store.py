@@ -46,14 +46,14 @@ def record(store: S3Store) -> list[tuple[str, dict[str, str]]]:
     """The headers of every request from now on, lower case, by operation."""
     seen: list[tuple[str, dict[str, str]]] = []
 
-    def note(request: Any, operation_name: str, **_: Any) -> None:
+    def note(request: Any, event_name: str, **_: Any) -> None:
         headers = {
             name.lower(): value.decode() if isinstance(value, bytes) else str(value)
             for name, value in request.headers.items()
         }
-        seen.append((operation_name, headers))
+        seen.append((event_name.rpartition(".")[2], headers))
 
-    store.client.meta.events.register("before-sign.s3", note)
+    store.client.meta.events.register("before-send.s3", note)
     return seen
 
 
@@ -65,6 +65,7 @@ def test_publishing_is_conditional_and_every_body_has_a_checksum(store: S3Store,
     bodies = [headers for name, headers in seen if name in ("PutObject", "UploadPart")]
     assert [headers["if-none-match"] for headers in publishing] == ["*"]
     assert all(len(base64.b64decode(headers["x-amz-checksum-crc32"])) == 4 for headers in bodies)
+    assert all(len(headers["x-amz-content-sha256"]) == 64 for headers in bodies)
     assert len(bodies) == (1 if size == 10 else 2)
     begun = [headers for name, headers in seen if name == "CreateMultipartUpload"]
     assert all(headers["x-amz-checksum-algorithm"] == "CRC32" for headers in begun)
@@ -78,6 +79,7 @@ def test_over_tls_the_checksum_is_a_header_too(s3_tls_url: str, size: int) -> No
     bodies = [headers for name, headers in seen if name in ("PutObject", "UploadPart")]
     assert all("x-amz-checksum-crc32" in headers for headers in bodies)
     assert not any("x-amz-trailer" in headers for headers in bodies)
+    assert {headers["x-amz-content-sha256"] for headers in bodies} == {"UNSIGNED-PAYLOAD"}
 
 
 @pytest.mark.parametrize("size", [10, LARGE])

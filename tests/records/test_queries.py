@@ -153,9 +153,10 @@ def test_what_is_stored_is_known_by_content_and_by_model(connection: sa.Connecti
 
 
 def test_more_contents_than_one_query_takes_can_be_asked_about(connection: sa.Connection) -> None:
-    many = {sha256(str(number).encode()) for number in range(1200)} | {sha256(WEIGHTS)}
-    assert set(queries.stored(connection, MODEL, many)) == {sha256(WEIGHTS)}
-    assert queries.known_sizes(connection, MODEL, range(1200)) >= {len(WEIGHTS), 7}
+    before = {f"{number:064x}" for number in range(1200)}  # they sort before any real digest
+    (blob,) = queries.stored(connection, MODEL, before | {sha256(WEIGHTS)}).values()
+    assert queries.blob_sizes(connection, before | {blob}).keys() == {blob}
+    assert queries.known_sizes(connection, MODEL, range(-1200, len(WEIGHTS) + 1)) >= {len(WEIGHTS), 7}
 
 
 def test_sizes_are_known_by_model(connection: sa.Connection) -> None:

@@ -128,8 +128,8 @@ def accidents(
 ) -> Iterator[Accident]:
     """The deed again and again, each time with another of its effects struck, for every effect it has.
 
-    ``arguments`` gives the deed's for a world. With a ``step`` (``STEPS`` unless given) above 1 only every step-th effect is
-    struck, and beside those the first and the last of each name. On servers the step is 12 at least.
+    ``arguments`` gives the deed's for a world. With a ``step`` above 1 (``STEPS`` unless given) only every
+    step-th effect is struck, and the first and the last of each name. On servers it is 12 at least.
     """
     step = step or STEPS.get(how, 1)
     if not stage.embedded:
@@ -204,16 +204,21 @@ def sound(context: Context) -> fsck.Checked:
     return checked
 
 
-def spotless(context: Context) -> None:
-    """After gc: no blob too many, none missing, no unfinished upload, no file in the home that is nobody's."""
+def collected(context: Context) -> None:
+    """After gc: no blob too many, and none missing."""
     if fsck.gc(context).removed:
         assert sound(context).orphans == ()
     with reading(context.engine) as connection:
         assert {name for name, _, _ in queries.blob_ids(connection)} == worlds.blobs_of(context).keys()
+
+
+def spotless(context: Context) -> None:
+    """``collected``, and no unfinished upload, no journal, no file in the home that is nobody's."""
+    collected(context)
     home = context.paths.home
     assert {place.name for place in home.iterdir()} - OWN == set()
-    assert [place for place in home.glob("pushes/*")] == []
-    assert [place for place in home.glob("blobs/incoming/*")] == []
+    assert list(home.glob("pushes/*")) == []
+    assert list(home.glob("blobs/incoming/*")) == []
 
 
 def push_resumes(context: Context, world: World, published: int, orphans: int) -> None:

@@ -4,7 +4,7 @@
 watched are *effects*, of three kinds:
 
 - ``disk``: the calls of ``os`` and of file objects on paths below ``roots``;
-- ``database``: every statement, commit, rollback and connection of SQLAlchemy's two drivers, wrapped at the driver;
+- ``database``: every statement, commit, rollback and connection, at the driver below SQLAlchemy;
 - ``store``: every call of a boto3 client, with all its retries.
 
 Reading effects are counted only where the plan says ``reads``. What SQLite does to its own files happens
@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 Kind = Literal["disk", "database", "store"]
 How = Literal["error", "stays", "lost", "kill-before", "kill-after", "interrupt"]
@@ -111,4 +111,3 @@ def install(plan: Plan) -> Line:
     if "store" in plan.kinds:
         faulty_store.install(line)
     return line
-

@@ -86,9 +86,7 @@ def _psycopg(line: Line) -> Callable[..., Any]:
         class Cursor(base):  # type: ignore[misc]
             def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
                 call, verb = super().execute, _verb(query)
-                return through(
-                    self.connection, verb, verb in _WRITES, lambda: call(query, *args, **kwargs)
-                )
+                return through(self.connection, verb, verb in _WRITES, lambda: call(query, *args, **kwargs))
 
             def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
                 call = super().executemany

@@ -13,7 +13,18 @@ from typing import Any
 
 from support.faultline import Line
 
-_WRITING_PATHS = ("link", "rename", "replace", "unlink", "remove", "mkdir", "rmdir", "chmod", "truncate", "symlink")
+_WRITING_PATHS = (
+    "link",
+    "rename",
+    "replace",
+    "unlink",
+    "remove",
+    "mkdir",
+    "rmdir",
+    "chmod",
+    "truncate",
+    "symlink",
+)
 _WRITING_FILES = ("write", "pwrite", "fsync", "fdatasync", "ftruncate", "posix_fallocate", "fchmod")
 _READING_PATHS = ("stat", "lstat", "scandir", "listdir", "statvfs")
 _READING_FILES = ("read", "pread", "preadv", "fstat")

@@ -73,6 +73,17 @@ def a_file_that_names_a_blob_of_other_content(alice: Publisher) -> dsse.Envelope
 
 
 @forgery(errors.InvalidInput, "does not hold it")
+def two_files_that_name_each_others_blobs(alice: Publisher) -> dsse.Envelope:
+    body = alice.push({"a.onnx": b"four", "b.onnx": b"five"})
+    first, second = body.files
+    swapped = (
+        msgspec.structs.replace(first, blob=second.blob),
+        msgspec.structs.replace(second, blob=first.blob),
+    )
+    return alice.sign(msgspec.structs.replace(body, files=swapped))
+
+
+@forgery(errors.InvalidInput, "does not hold it")
 def a_file_that_names_a_blob_nobody_brought(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.push(blobs=()))
 

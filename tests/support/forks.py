@@ -138,5 +138,3 @@ def _ended(child: int, read: int, seconds: float) -> Ended:
     os.close(read)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return Ended(pickle.loads(data) if data else None, -code if code < 0 else None, late)
-
-

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 # Imported for the children, once: a deed imports these where it needs them, which takes most of a second.
-import alembic.command
+import alembic.command  # noqa: F401
 import boto3
 import botocore.loaders
-import onnxruntime
+import onnxruntime  # noqa: F401
 import psycopg  # noqa: F401
 
 from registry import catalog, checkout, founding, fsck
@@ -28,7 +28,6 @@ from registry.pull import pull as pull_version
 from registry.push import push as push_version
 from support import worlds
 from support.faultline import Line, Plan, install
-
 
 # botocore parses megabytes of JSON for every client; here that is done once in a process.
 _parse = staticmethod(cache(botocore.loaders.JSONFileLoader().load_file))
@@ -133,7 +132,7 @@ def upgrade(home: Path) -> Any:
 
 
 class Stopping(Silent):
-    """Holds a push up at the ``moment``-th advance: says so with a file, and waits for another."""
+    """Holds a deed up at the ``moment``-th advance: says so with a file, and waits for another."""
 
     def __init__(self, arrived: Path, go: Path, moment: int) -> None:
         self._arrived, self._go, self._left = arrived, go, moment
@@ -149,6 +148,11 @@ class Stopping(Silent):
 def push_stopping(home: Path, source: Path, ref: str, arrived: Path, go: Path, moment: int) -> Any:
     with Context(home, progress=Stopping(arrived, go, moment)) as context:
         return push_version(context, source, ref)
+
+
+def pull_stopping(home: Path, ref: str, out: Path, arrived: Path, go: Path, moment: int) -> Any:
+    with Context(home, progress=Stopping(arrived, go, moment)) as context:
+        return pull_version(context, ref, out)
 
 
 class Meddling(Silent):
@@ -221,6 +225,6 @@ DEEDS: dict[str, Callable[..., Any]] = {
     deed.__name__: deed
     for deed in (
         *(push, pull, init, verify, alias, yank, gc, check, upgrade),
-        *(push_stopping, push_meddled, store_blob),
+        *(push_stopping, pull_stopping, push_meddled, store_blob),
     )
 }

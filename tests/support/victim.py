@@ -112,7 +112,8 @@ class Victim:
         """The registry as a new process would open it; ``shared`` keeps the connections of the last one."""
         context = open_context(self.home)
         if shared:
-            context.__dict__.update(store=self._store, raw_engine=self._raw_engine)
+            parts = {"store": self._store, "raw_engine": self._raw_engine, "engine": self._raw_engine}
+            context.__dict__.update(parts)
         try:
             yield context
         finally:

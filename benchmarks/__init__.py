@@ -1,0 +1,1 @@
+"""Speed and memory beside plain tools that do the same work: see ``python -m benchmarks --help``."""

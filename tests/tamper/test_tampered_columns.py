@@ -1,0 +1,143 @@
+"""Attacks on the database, column by column: a value changed in the row of the version under test.
+
+The columns come from the tables themselves. One that is not named below must be refused at step 5, so a
+new column has its verdict before anybody thinks of it, and has to earn an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from registry.records import tables
+from support import cells
+from support.attacks import Refusal, absent, denied, findings, found, refused
+from support.victim import Victim
+
+_EDITED = Refusal(5, "bad-reference")
+_NO_PROOF = Refusal(3, "bad-proof")
+
+
+@dataclass(frozen=True)
+class Exempt:
+    """A column whose change no checkout calls forged: why, and what happens instead."""
+
+    reason: str
+    ends: str  # "passes", "not-found" or "yanked"
+    fsck: bool = True  # whether fsck finds it
+
+
+_INDEX = Exempt("an index for finding acts: a checkout takes everything from the envelope", "passes")
+_FOUND_BY = Exempt("what the version is found by: it is not found", "not-found")
+_UNREAD = Exempt("names a namespace for lists; no checkout reads it", "passes")
+_STAYS = Exempt("the yank act itself still withdraws the version", "yanked")
+_LEASE = Exempt("work under way, no part of the ledger; only gc reads it", "passes", fsck=False)
+
+VERDICTS: dict[str, Refusal | Exempt] = {
+    "acts.seq": _NO_PROOF,
+    "acts.kind": _INDEX,
+    "acts.digest": _INDEX,
+    "acts.actor": _INDEX,
+    "acts.time": _INDEX,
+    "acts.model": _INDEX,
+    "acts.number": _INDEX,
+    "acts.envelope": _NO_PROOF,
+    "nodes.level": _NO_PROOF,
+    "nodes.position": _NO_PROOF,
+    "nodes.hash": _NO_PROOF,
+    "head.id": Refusal(2, "bad-checkpoint"),
+    "head.size": _NO_PROOF,
+    "head.note": Refusal(2, "bad-checkpoint"),
+    "namespaces.name": _UNREAD,
+    "namespaces.seq": _UNREAD,
+    "models.model": _FOUND_BY,
+    "versions.model": _FOUND_BY,
+    "versions.number": _FOUND_BY,
+    "versions.seq": Refusal(4, "bad-reference"),  # it leads to another act, which is no push
+    "aliases.model": _FOUND_BY,
+    "aliases.name": _FOUND_BY,
+    "attestations.seq": _NO_PROOF,  # there is no such act
+    "yanks.model": _STAYS,
+    "yanks.number": _STAYS,
+    **{f"leases.{column.name}": _LEASE for column in tables.leases.columns},
+}
+
+_NAMED_BY = {"acts": "entry 2", "nodes": "level 1, position 0", "head": "ledger"}
+
+
+def _name(column: sa.Column[Any]) -> str:
+    return f"{column.table.name}.{column.name}"
+
+
+def test_every_verdict_is_of_a_column_there_is() -> None:
+    assert VERDICTS.keys() <= {_name(column) for column in cells.columns()}
+    assert all(verdict.reason for verdict in VERDICTS.values() if isinstance(verdict, Exempt))
+
+
+def test_every_table_has_a_row_under_attack(victim: Victim) -> None:
+    for table in tables.metadata.sorted_tables:
+        assert cells.subject(victim, table)
+
+
+def test_an_untouched_database_passes(victim: Victim) -> None:
+    victim.passes()
+    assert findings(victim) == ()
+
+
+@pytest.mark.parametrize("column", cells.columns(), ids=_name)
+def test_a_changed_column_is_refused_or_harmless(victim: Victim, column: sa.Column[Any]) -> None:
+    table = column.table
+    assert isinstance(table, sa.Table)
+    verdict, ref = VERDICTS.get(_name(column), _EDITED), cells.reference(table)
+    cells.change(victim, column, cells.other(column, cells.subject(victim, table)[column.name]))
+    if isinstance(verdict, Refusal):
+        refused(victim, verdict.step, verdict.code, ref)
+    else:
+        ENDS[verdict.ends](victim, ref)
+    _fsck_finds(victim, column, verdict)
+
+
+def _fsck_finds(victim: Victim, column: sa.Column[Any], verdict: Refusal | Exempt) -> None:
+    if isinstance(verdict, Exempt) and not verdict.fsck:
+        assert findings(victim, blobs=False) == ()
+        return
+    table = column.table.name
+    if table in _NAMED_BY:
+        assert findings(victim, blobs=False)
+    elif column.primary_key:
+        assert found(victim, f"{table} ") == {"row-missing", "row-forged"}
+    else:
+        assert "row-differs" in found(victim, _name(column))
+
+
+ENDS = {
+    "passes": lambda victim, ref: victim.passes(ref),
+    "not-found": absent,
+    "yanked": lambda victim, ref: denied(victim, 7, "yanked", ref),
+}
+
+MOVED: dict[str, tuple[str, dict[str, Any]]] = {  # what was found by a column, asked for where it is now
+    "versions.model": ("vision/other:2", {"model": "vision/other"}),
+    "versions.number": ("vision/net:9", {"number": 9}),
+    "aliases.model": ("vision/other:prod", {"model": "vision/other", "number": 1}),
+    "aliases.name": ("vision/net:stable", {"name": "stable"}),
+}
+
+
+@pytest.mark.parametrize("column", MOVED)
+def test_what_was_moved_is_refused_where_it_is_now(victim: Victim, column: str) -> None:
+    table = tables.metadata.tables[column.partition(".")[0]]
+    ref, values = MOVED[column]
+    row = cells.subject(victim, table)
+    victim.execute(sa.update(table).where(cells.at(table, row)).values(values))
+    refused(victim, 5, "bad-reference", ref)
+
+
+def test_a_model_row_moved_to_another_name_is_refused_there(victim: Victim) -> None:
+    """With the versions moved along, so that something is found."""
+    for table in (tables.models, tables.versions):
+        victim.execute(sa.update(table).where(table.c.model == "vision/net").values(model="vision/copy"))
+    refused(victim, 5, "bad-reference", "vision/copy:2")
