@@ -11,8 +11,8 @@ from registry.acts import Act
 from registry.chain import Chain
 from registry.crypto import dsse, streaming
 from registry.crypto.sealing import SealingPublicKey
-from registry.errors import AlreadyExists, Conflict, InvalidInput, Untrusted, VersionTaken
-from registry.records import projection, queries
+from registry.errors import AlreadyExists, BadAttestation, Conflict, InvalidInput, Untrusted, VersionTaken
+from registry.records import projection, queries, tables
 from registry.refs import Reference, check_tag, parse
 
 _AGAIN = "the publisher signs again with what is there now"
@@ -115,6 +115,9 @@ def check_signed(chain: Chain, act: Act, body: acts.Push) -> None:
         dsse.verify(dsse.Envelope.from_bytes(envelope), publisher)
     heads = [projection.attested(envelope) for envelope in body.attestations]
     policy.attested([(head.type, head.statement) for head in heads], body.model, body.digest)
+    attested = {row.values["path"] for row in projection.rows(act, 0) if row.table is tables.quantization}
+    if attested != {file.path for file in body.files if file.path.endswith(".onnx")}:
+        raise BadAttestation("the quantization facts are of other files than the pushed ones", on=body.model)
 
 
 def _alias(connection: sa.Connection, body: acts.Alias) -> None:

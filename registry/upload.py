@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 import msgspec
@@ -41,6 +42,8 @@ class Upload:
         self._keys: dict[str, bytes] = {}  # blob id to key, of blobs that this process stored
         self.vault: acts.Vault | None = None  # of a model that this push creates
         self._public: tuple[int, str, bytes] = (0, "", b"")  # epoch, suite, public half of the vault
+        self._held: datetime | None = None  # when the lease was last taken
+        self._lapsed = False  # it had run out before it was taken again: gc may have been here
 
     @property
     def push(self) -> str:
@@ -54,10 +57,20 @@ class Upload:
             context.keyid,
             self._model,
             self.push,
-            context.now(),
+            self._take(),
             contents=contents,
             sizes=sizes,
         )
+
+    def renew(self) -> None:
+        """Renew the lease."""
+        renew(self._context.authority, self.push, self._model, self._take())
+
+    def _take(self) -> datetime:
+        now = self._context.now()
+        self._lapsed |= self._held is not None and now >= self._held + leases.TERM
+        self._held = now
+        return now
 
     def begin(self, given: Permit) -> None:
         """Settle on a vault, and keep what an interrupted push sealed to it and the store still has."""
@@ -77,7 +90,7 @@ class Upload:
         """Store every file. Raises SourceChanged, DiskTrouble or StoreUnavailable."""
         sizes = [file.size for file in source]
         known = self.permit(sizes=frozenset(sizes)).sizes | _repeated(sizes) | self._journaled_sizes()
-        progress = _Heartbeat(self._context, self.push, self._model)
+        progress = _Heartbeat(self._context, self.renew)
         progress.begin("storing", sum(sizes))
         reused = 0
         files = []
@@ -90,7 +103,15 @@ class Upload:
         return Uploaded(tuple(files), reused)
 
     def follow(self, given: Permit) -> None:
-        """When another push created the model first, seal this push's blob keys to that model's vault."""
+        """When another push created the model first, seal this push's blob keys to that model's vault.
+
+        Raises Conflict where that cannot be done, or where gc took this push for dead and its blobs with it.
+        """
+        # The lease is held again by now, so what is still there stays.
+        if self._lapsed and not all(self._in_store(blob) for blob in self._journal.blobs.values()):
+            raise Conflict(
+                "the push was silent for too long, and gc took its blobs", on=self._model, hint="push again"
+            )
         if given.vault is None or given.vault == self._public:
             return
         blobs = list(self._journal.blobs.values())
@@ -195,8 +216,8 @@ class Upload:
 class _Heartbeat:
     """Progress that also renews the push's lease."""
 
-    def __init__(self, context: Context, push: str, model: str) -> None:
-        self._context, self._push, self._model = context, push, model
+    def __init__(self, context: Context, renew: Callable[[], None]) -> None:
+        self._context, self._renew = context, renew
         self._due = context.now() + leases.TERM / 3
 
     def begin(self, label: str, total: int) -> None:
@@ -207,7 +228,7 @@ class _Heartbeat:
         now = self._context.now()
         if now >= self._due:
             self._due = now + leases.TERM / 3
-            renew(self._context.authority, self._push, self._model, now)
+            self._renew()
 
     def end(self) -> None:
         self._context.progress.end()

@@ -166,6 +166,13 @@ def no_quantization_attestation(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.push(attestations=()))
 
 
+@forgery(errors.BadAttestation, "other files")
+def an_attestation_that_leaves_a_model_out(alice: Publisher) -> dsse.Envelope:
+    body = alice.push({"a.onnx": b"graph a", "b.onnx": b"graph b"})
+    attested = alice.attestation(MODEL, body.digest, ["a.onnx"])
+    return alice.sign(msgspec.structs.replace(body, attestations=(attested,)))
+
+
 @forgery(errors.BadAttestation, "2 attestations")
 def two_quantization_attestations(alice: Publisher) -> dsse.Envelope:
     body = alice.push()
