@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 INTRODUCTION = """\
-`make bench` writes this page; this run was `{command}`. Figures of two things that stand side by side were
-taken in turns, in one run, and the column *figure* compares them pair by pair: median (minimum to maximum).
-A ratio above 1 means that Hallmark takes longer, or more. Whole processes are timed from outside, including
-the start of Python; *in process* means the deed alone, in a process that has the registry open."""
+`make bench` writes this page; this run was `{command}`. Two things that stand side by side were measured
+in turns, in one run, and *figure* compares them pair by pair: median (minimum to maximum). A ratio above
+1 means that Hallmark takes longer, or more. Whole processes are timed from outside, with the start of
+Python; *in process* is the deed alone, in a process that has the registry open. Before each measurement
+the file is read into the page cache and the disk's queue is empty, unless the row says otherwise."""
+
+_REMARKS: dict[str, str] = {
+    "Push": """\
+What stands beside what: `cp` copies from memory to memory and returns before a byte is on the disk. A
+push reads the file once, computes SHA-256 of the plaintext and of the ciphertext, encrypts with
+AES-256-GCM, and returns when the ciphertext and the ledger are on the disk; the like of that is `cp` with
+`sync -f`. The row *SHA-256 alone* is the floor: one thread must hash the plaintext in order, and where
+that row is above the target, no push can keep the target against a bare `cp` whose file is in memory
+already.""",
+    "Pull": """\
+A pull reads, decrypts and authenticates every segment, hashes the plaintext in order, writes it, and
+returns when it is on the disk; the floor is again SHA-256 alone. The blob and the plaintext that `cp`
+reads are both in the page cache.""",
+    "Memory": """\
+Memory of push and pull does not grow with the file: a few buffers of 4 MiB go round. The session's
+weights are used where they were decrypted, so a checkout costs hardly more than a session that maps the
+file.""",
+    "Start": """\
+Before `run` may open a model it asks the database and verifies signatures; the row *importing all
+libraries* says what SQLAlchemy, Typer and cryptography cost beside ONNX Runtime before a line of Hallmark
+runs. With a small model nothing else counts; with a larger one, the hashing and decrypting of its bytes
+comes on top of ONNX Runtime's own loading.""",
+    "S3": """\
+Both sides talk to a server on this very machine, so that client and server share its cores: what
+Hallmark's hashing and encrypting take, the server lacks. Over a network, where the line is the limit,
+they cost nothing. boto3 uses ten threads and 8 MiB parts, and does not sync the file that it writes; a
+pull does.""",
+}
 
 
 def remarks(title: str) -> list[str]:
     """Paragraphs below the table of a family."""
     found = _REMARKS.get(title)
     return [found] if found else []
-
-
-_REMARKS: dict[str, str] = {}

@@ -6,12 +6,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry import acts, bundle, policy
+from registry import acts, bundle, ledger, policy
 from registry.acts import Act
 from registry.chain import Chain
 from registry.crypto import dsse, streaming
 from registry.crypto.sealing import SealingPublicKey
-from registry.errors import AlreadyExists, BadAttestation, Conflict, InvalidInput, Untrusted, VersionTaken
+from registry.errors import (
+    AlreadyExists,
+    BadAttestation,
+    BadReference,
+    Conflict,
+    InvalidInput,
+    Untrusted,
+    VersionTaken,
+)
 from registry.records import projection, queries, tables
 from registry.refs import Reference, check_tag, parse
 
@@ -27,6 +35,7 @@ def decide(connection: sa.Connection, chain: Chain, act: Act) -> None:
         case acts.Push():
             chain.require(act.header.actor, "push", act.body.model)
             _push(connection, chain, act, act.body)
+            _reused(connection, chain, act.body)
         case acts.Alias():
             chain.require(act.header.actor, "promote", act.body.model)
             _alias(connection, act.body)
@@ -99,6 +108,18 @@ def _blobs(connection: sa.Connection, body: acts.Push) -> None:
             raise InvalidInput("a blob's size does not fit its file's", on=file.path)
     if brought.keys() - {file.blob for file in body.files}:
         raise InvalidInput("a push brings a blob that no file uses", on=body.model)
+
+
+def _reused(connection: sa.Connection, chain: Chain, body: acts.Push) -> None:
+    """What a push reuses is what an act brought: a row put beside the ledger must not enter a version."""
+    brought = {blob.id for blob in body.blobs}
+    for row in queries.blob_rows(connection, {file.blob for file in body.files} - brought):
+        entry = ledger.entry(connection, row["seq"])
+        earlier = chain.authenticate(dsse.Envelope.from_bytes(entry.envelope))
+        if projection.Row(tables.blobs, row) not in projection.rows(earlier, entry.seq):
+            raise BadReference(
+                "the database names a blob that no act brought", on=row["id"], hint="run 'registry fsck'"
+            )
 
 
 def check_signed(chain: Chain, act: Act, body: acts.Push) -> None:

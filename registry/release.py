@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from registry import acts, refs, seen, vaults
 from registry.context import Context
-from registry.errors import BadCheckpoint, BadProof, BadRelease
+from registry.errors import BadCheckpoint, BadProof, BadRelease, Malformed
 from registry.evidence import gather
 from registry.judge import Judged, judge
 from registry.records.database import reading
 from registry.ritual import Ritual
+
+_GATHERED = {BadCheckpoint: 2, BadProof: 3, Malformed: 5}  # the step that evidence fails before it is judged
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ def _judged(context: Context, ref: str, ritual: Ritual) -> Judged:
     with reading(context.engine) as connection:
         try:
             evidence = gather(connection, asked, seen.size_of(remembered))
-        except (BadCheckpoint, BadProof) as error:
-            with ritual.blame(2 if isinstance(error, BadCheckpoint) else 3):
+        except (BadCheckpoint, BadProof, Malformed) as error:
+            with ritual.blame(_GATHERED[type(error)]):
                 raise
     return judge(
         evidence,

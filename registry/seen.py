@@ -10,9 +10,10 @@ from registry import disk
 from registry.chain import Chain
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
-from registry.errors import BadCheckpoint, BadProof, NotFound
+from registry.errors import BadCheckpoint, BadProof, InvalidInput, NotFound
 
 _LIMIT = 64 << 10  # bytes
+_HINT = "restore the home from a backup; without its memory a rollback would pass"
 _DIGITS = 18  # of a tree size
 
 
@@ -23,6 +24,8 @@ def load(path: Path) -> str:
         return disk.read(path, _LIMIT).decode("utf-8", "replace") or "\n"
     except NotFound:
         return ""
+    except InvalidInput as error:
+        raise BadCheckpoint("the remembered checkpoint does not read", on=error.on, hint=_HINT) from error
 
 
 def size_of(note: str) -> int:

@@ -51,6 +51,8 @@ def _parse(url: str) -> sa.URL:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions of its own
+    # what is not UTF-8 was written by somebody else: it reads as another text, which no act says
+    connection.text_factory = lambda text: str(text, "utf-8", "replace")
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a commit is a publication: it must survive a power cut

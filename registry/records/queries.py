@@ -79,6 +79,12 @@ def stored(connection: sa.Connection, model: str, contents: Collection[str]) -> 
     return found
 
 
+def blob_rows(connection: sa.Connection, names: Collection[str]) -> Iterator[Record]:
+    """The rows of these blobs."""
+    for part in _chunks(sorted(names)):
+        yield from _records(connection, sa.select(blobs).where(blobs.c.id.in_(part)))
+
+
 def blob_sizes(connection: sa.Connection, names: Collection[str]) -> dict[str, int]:
     """The bytes of ciphertext of these blobs, by id."""
     found: dict[str, int] = {}

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from registry import pull as pulling
 from registry.blobs import open_store
+from registry.errors import Conflict
 from registry.push import push
 from support import worlds
 from support.aftermath import OWN, Stage, sound
@@ -81,6 +83,25 @@ def test_a_pull_that_is_refused_leaves_the_running_one_its_files(
     done = nursery.wait(first).result
     assert done.error is None, done.text
     assert files_of(world.out).keys() == {*files_of(world.source), "model.sig"}
+
+
+def test_a_pull_that_locks_what_has_just_been_published(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its opening the staging directory and its lock, the other pull renames that into place."""
+    world = stage.world()
+    staging = world.out.with_name(f".{world.out.name}.hallmark-partial")
+    staging.mkdir()
+    (staging / "theirs").write_bytes(b"whole")
+
+    def flock(descriptor: int, how: int) -> None:
+        staging.rename(world.out)
+
+    monkeypatch.setattr(pulling.fcntl, "flock", flock)
+    with stage.open(world) as context, pytest.raises(Conflict):
+        pulling.pull(context, world.ref, world.out)
+    assert files_of(world.out) == {"theirs": b"whole"}
+    stage.close()
 
 
 def test_two_uploads_of_one_blob_id(store_url: str, nursery: Nursery) -> None:

@@ -6,16 +6,20 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from registry import fsck
-from registry.context import Context
+from registry.context import Context, utc_now
+from registry.errors import Conflict, Unavailable
+from registry.progress import Silent
+from registry.push import push
 from registry.records import leases
-from support.aftermath import FILES, Stage, World, kill_push, publication, sound, spotless, verifies
+from support.aftermath import FILES, Stage, World, kill_push, publication, sound, spotless, verifies, versions
 from support.forks import Nursery
-from support.pausing import Pausable
+from support.pausing import BETWEEN, Pausable
 from support.worlds import blobs_of, open_context
 
 BIG = 9 << 20  # bytes: more than one part, so that it goes to a server in pieces
@@ -157,6 +161,41 @@ def test_two_pushes_of_one_path_at_once(context: Context, world: World, nursery:
     for number in (1, 2):
         verifies(context, f"{world.ref}:{number}")
     spotless(context)
+
+
+class Asleep(Silent):
+    """Stops the clock of a push where its first blob is stored, and has gc run elsewhere meanwhile."""
+
+    def __init__(self, collect: Callable[[], None]) -> None:
+        self._collect, self._left = collect, BETWEEN
+
+    def advance(self, amount: int) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._collect()
+
+
+def test_a_push_that_slept_past_its_lease_is_not_published_without_its_blobs(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gc on another machine takes it for dead: it cannot see whether the process lives."""
+    late = [timedelta()]
+
+    def now() -> datetime:
+        return utc_now() + late[0]
+
+    def collect() -> None:
+        late[0] = leases.TERM
+        with monkeypatch.context() as patch, open_context(world.home, now=now) as elsewhere:
+            patch.setattr(leases.socket, "gethostname", lambda: "elsewhere")
+            assert len(fsck.gc(elsewhere).removed) > 0
+
+    with open_context(world.home, now=now, progress=Asleep(collect)) as context:
+        with pytest.raises((Conflict, Unavailable)):
+            push(context, world.source, world.ref)
+        assert versions(context, world.ref) == 0
+        assert push(context, world.source, world.ref).ref.version == 1
+        verifies(context, world.ref)
 
 
 def test_another_process_with_a_dead_push_s_number_does_not_keep_its_lease(

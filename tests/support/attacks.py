@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import rfc8785
 import sqlalchemy as sa
 
 from registry import acts, ledger
@@ -17,7 +19,7 @@ from registry.checkout import checkout, verify
 from registry.context import Context
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey
-from registry.crypto.identity import Identity
+from registry.crypto.identity import Identity, SigningKey
 from registry.errors import Denied, ReferenceNotFound, Untrusted
 from registry.fsck import fsck
 from registry.pull import pull
@@ -26,6 +28,8 @@ from registry.records.database import reading, writing
 from registry.replay import Finding, check_ledger, compare_projection
 from registry.ritual import STEPS
 from support.victim import MODEL, REF, VERSION, Victim
+
+NEW = f"{MODEL}:4"  # the version that a crafted push is
 
 
 @dataclass(frozen=True)
@@ -187,3 +191,26 @@ def crafted(body: acts.Push, number: int, **changes: Any) -> acts.Push:
     """``body`` as another version that brings no blob: a push that is right but for ``changes``."""
     plain: dict[str, Any] = {"number": number, "label": None, "aliases": (), "blobs": (), "vault": None}
     return msgspec.structs.replace(body, **{**plain, **changes})
+
+
+def admit_push(victim: Victim, body: acts.Push) -> int:
+    """Append a push, signed by the home's own identity, behind the door's back."""
+    return admit(victim, lambda context: signed(context, body))
+
+
+def refused_by_the_door(victim: Victim, body: acts.Push) -> None:
+    """The door itself would not have let it in."""
+    with victim.open() as context, pytest.raises(Untrusted):
+        context.act(body)
+
+
+def digests(body: acts.Push) -> dict[str, str]:
+    """The files of a push: path to hexadecimal SHA-256."""
+    return {file.path: file.sha256 for file in body.files}
+
+
+def attested(body: acts.Push, key: SigningKey, change: Callable[[Any], object]) -> acts.Push:
+    """``body`` with other words in its quantization attestation, genuinely signed."""
+    statement = json.loads(dsse.Envelope.from_bytes(body.attestations[0]).payload)
+    change(statement)
+    return msgspec.structs.replace(body, attestations=(dsse.sign(rfc8785.dumps(statement), key).to_bytes(),))

@@ -14,10 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnx
 import sqlalchemy as sa
-from onnx import TensorProto, helper, numpy_helper
 
 from registry import catalog
 from registry.blobs.urls import parse_s3
@@ -28,56 +25,16 @@ from registry.records import leases, tables
 from registry.records.database import writing
 from registry.release import release
 from registry.ritual import Ritual
+from support.marked import write_model
 from support.worlds import Backend, make_home, open_context
 
 MODEL = "vision/net"
 REF = f"{MODEL}:prod"
 VERSION = 2
 YANKED = f"{MODEL}:3"
-MARKER = b"HALLMARK-PLAINTEXT-MARKER"  # in every file of every version
-WIDTH, DEPTH = 896, 1024  # 3.5 MiB of float weights: four segments of ciphertext, the last one short
 
 Row = Mapping[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
-
-
-def write_model(directory: Path, *, seed: int, weights: Any = None) -> Path:
-    """A graph of int8 weights (QDQ, per channel) and a large float matrix in ``weights.data``."""
-    directory.mkdir(parents=True)
-    large = np.random.default_rng(seed).standard_normal((WIDTH, DEPTH), dtype=np.float32)
-    data = bytearray(large.tobytes() if weights is None else weights)
-    for at in (0, len(data) // 2, len(data) - len(MARKER)):
-        data[at : at + len(MARKER)] = MARKER
-    (directory / "weights.data").write_bytes(data)
-    (directory / "model.onnx").write_bytes(_graph().SerializeToString(deterministic=True))
-    (directory / "labels").mkdir()
-    for name in "ab":
-        (directory / "labels" / f"{name}.txt").write_bytes(MARKER + f" {name} {seed:04}\n".encode())
-    (directory / "tokenizer.json").write_bytes(b'{"note": "%b"}\n' % MARKER)
-    return directory
-
-
-def _graph() -> onnx.ModelProto:
-    large = TensorProto(name="w1", data_type=TensorProto.FLOAT, dims=[WIDTH, DEPTH])
-    large.data_location = TensorProto.EXTERNAL
-    for key, value in {"location": "weights.data", "offset": "0", "length": str(4 * WIDTH * DEPTH)}.items():
-        large.external_data.add(key=key, value=value)
-    small = np.random.default_rng(5).integers(-127, 128, (DEPTH, 4)).astype(np.int8)
-    nodes = [
-        helper.make_node("MatMul", ["x", "w1"], ["h"]),
-        helper.make_node("DequantizeLinear", ["w2", "scale", "zero"], ["w2f"], axis=1),
-        helper.make_node("MatMul", ["h", "w2f"], ["y"]),
-    ]
-    constants = [
-        large,
-        numpy_helper.from_array(small, "w2"),
-        numpy_helper.from_array(np.full(4, 0.01, np.float32), "scale"),
-        numpy_helper.from_array(np.zeros(4, np.int8), "zero"),
-    ]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", WIDTH])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])]
-    graph = helper.make_graph(nodes, MARKER.decode(), inputs, outputs, constants)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 @dataclass

@@ -9,8 +9,11 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
+from registry import acts
+from registry.crypto.identity import SigningKey
 from registry.records import tables
 from services.postgres import Postgres
+from support.attacks import crafted, push_body
 from support.victim import Victim, build
 
 
@@ -53,3 +56,16 @@ def _database(server: Postgres) -> str:
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     return sa.make_url(server.url).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def body(victim: Victim) -> acts.Push:
+    """The push of the version under attack, as version 4: right in all it says."""
+    return crafted(push_body(victim), 4)
+
+
+@pytest.fixture
+def key(victim: Victim) -> SigningKey:
+    """The publisher's own key."""
+    with victim.open() as context:
+        return context.identity.signing

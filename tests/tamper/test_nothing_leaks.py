@@ -18,8 +18,9 @@ from registry.checkout import VerifiedModel, checkout, verify
 from registry.errors import RegistryError
 from registry.pull import pull
 from registry.push import push
-from support.attacks import admit, crafted, flipped, push_body, signed
-from support.victim import MARKER, MODEL, REF, Victim, write_model
+from support.attacks import admit_push, attested, crafted, flipped, push_body
+from support.marked import MARKER, write_model
+from support.victim import MODEL, REF, Victim
 
 
 def _last_byte_of_the_weights(victim: Victim) -> str:
@@ -38,24 +39,17 @@ def _other_content_than_signed(victim: Victim) -> str:
 
 
 def _admitted(victim: Victim, body: acts.Push) -> str:
-    admit(victim, lambda context: signed(context, body))
+    admit_push(victim, body)
     return f"{MODEL}:{body.number}"
 
 
 def _facts_of_another_graph(victim: Victim) -> str:
     """Every file is the signed one; the attestation is another model's, signed for this one."""
-    import json
-
-    import rfc8785
-
-    from registry.crypto import dsse
-
-    body = crafted(push_body(victim), 4)
-    statement = json.loads(dsse.Envelope.from_bytes(body.attestations[0]).payload)
-    statement["predicate"]["models"][0]["mode"] = "dynamic"
     with victim.open() as context:
-        envelope = dsse.sign(rfc8785.dumps(statement), context.identity.signing).to_bytes()
-    return _admitted(victim, msgspec.structs.replace(body, attestations=(envelope,)))
+        key = context.identity.signing
+    mode = {"mode": "dynamic"}
+    body = crafted(push_body(victim), 4)
+    return _admitted(victim, attested(body, key, lambda s: s["predicate"]["models"][0].update(mode)))
 
 
 LATE: dict[str, Callable[[Victim], str]] = {

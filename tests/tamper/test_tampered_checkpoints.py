@@ -14,7 +14,8 @@ from registry.errors import BadCheckpoint
 from registry.push import push
 from registry.records import tables
 from support.attacks import envelopes, findings, flipped, forked, found, refused, signed, turned
-from support.victim import MODEL, REF, Rows, Victim, twin, write_model
+from support.marked import write_model
+from support.victim import MODEL, REF, Rows, Victim, twin
 
 
 def _note(victim: Victim) -> str:

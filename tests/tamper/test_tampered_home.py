@@ -16,7 +16,8 @@ from registry.crypto.identity import Identity
 from registry.errors import BadCheckpoint, InvalidInput, Untrusted
 from registry.push import push
 from support.attacks import denied, flipped, refused, turned
-from support.victim import MODEL, REF, Victim, write_model
+from support.marked import write_model
+from support.victim import MODEL, REF, Victim
 from support.worlds import make_home, open_context
 
 _BLOCK = re.compile(rb"(-----BEGIN PRIVATE KEY-----\n)(.*?)(\n-----END)", re.DOTALL)
