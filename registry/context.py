@@ -16,9 +16,9 @@ from registry.authority import Authority, Receipt, submit
 from registry.blobs import BlobStore, open_store
 from registry.chain import Chain, from_genesis
 from registry.crypto import dsse
-from registry.crypto.checkpoint import LedgerKey
+from registry.crypto.checkpoint import Checkpoint, LedgerKey
 from registry.crypto.identity import Identity
-from registry.errors import BadIdentity, InvalidIdentity, RegistryError
+from registry.errors import BadIdentity, InvalidIdentity, RegistryError, Unavailable
 from registry.progress import SILENT, Progress
 from registry.records import schema
 from registry.records.database import open_engine, reading
@@ -128,8 +128,17 @@ class Context:
         remembered = seen.load(self.paths.checkpoint)
         known = seen.size_of(remembered)
         receipt = submit(self.authority, envelope, self.now(), known=known, push=push)
-        checkpoint = seen.accept(self.paths.checkpoint, chain, receipt.note, receipt.consistency, remembered)
+        checkpoint = self._remember(chain, receipt, remembered)
         receipt.proof.check(checkpoint)
         if receipt.proof.entry.envelope != envelope.to_bytes():
             raise RegistryError("the receipt is for another act")
         return receipt
+
+    def _remember(self, chain: Chain, receipt: Receipt, remembered: str) -> Checkpoint:
+        """Accept the receipt's checkpoint. A disk that cannot keep it does not undo the act, and says so."""
+        try:
+            return seen.accept(self.paths.checkpoint, chain, receipt.note, receipt.consistency, remembered)
+        except Unavailable as error:
+            done = f"the act is in the ledger, as entry {receipt.proof.entry.seq}: do not repeat it"
+            error.hint = f"{done}; {error.hint}" if error.hint else done
+            raise

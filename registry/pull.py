@@ -40,8 +40,9 @@ def pull(
 ) -> Pulled:
     """Verify a version and write it: every file, or none.
 
-    ``force`` writes into a directory that has content; files of other names stay. The bundle is
-    written as ``model.sig``. Raises AlreadyExists, and what ``checkout`` raises.
+    ``force`` writes into a directory that has content: verified files replace those of the same names,
+    one by one, and files of other names stay. The bundle is written as ``model.sig``. Raises
+    AlreadyExists, and what ``checkout`` raises.
     """
     directory = directory.absolute()
     _check_target(directory, force)
@@ -169,6 +170,9 @@ class _Mapped(Mapping[str, memoryview]):
 def _publish(staging: Path, directory: Path, force: bool) -> None:
     """Rename the whole directory into place, or each file where ``force`` writes beside what is there."""
     with disk.translated(directory):
+        for folder in staging.rglob("*"):
+            if folder.is_dir():
+                disk.sync_directory(folder)
         staging.chmod(0o777 & ~_umask())
         if force and directory.exists():
             _merge(staging, directory)
