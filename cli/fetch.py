@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,7 +121,7 @@ def run(
 
     feeds = None if source == "random" else load(Path(source))
     with session(context).open() as opened:
-        verified = checkout(opened, ref, purpose="run", observer=_import_ahead)
+        verified = checkout(opened, ref, purpose="run")
     with verified.session(model) as ready:
         if feeds is None:
             from registry.onnx.inputs import random_inputs
@@ -147,18 +145,6 @@ def run(
     pairs([("reference", verified.ref), ("digest", f"sha256:{verified.digest}"), ("written to", output)])
     rows = [(one["name"], one["type"], one["shape"], one.get("values", "")) for one in shown]
     table(("output", "type", "shape", "values"), rows)
-
-
-def _import_ahead(outcome: Outcome) -> None:
-    """Once the keys are released, import ONNX Runtime while the files are read and decrypted: hashing them
-    in order occupies one core, and leaves the interpreter to others."""
-    if outcome.number == 8 and outcome.ok:
-        threading.Thread(target=_import_runtime, name="import-onnxruntime").start()
-
-
-def _import_runtime() -> None:
-    with suppress(ImportError):  # step 12 imports it again, and says so where people see it
-        import onnxruntime  # noqa: F401
 
 
 def _described(name: str, value: Any) -> dict[str, Any]:

@@ -46,8 +46,14 @@ class Typed(TypeDecorator[Any]):
         self.kind = to_instance(kind)
         self.impl = self.impl_instance = self.kind
 
+    @property
+    def python_type(self) -> type[Any]:
+        """The Python type of the column's values."""
+        kind: type[Any] = self.kind.python_type
+        return kind
+
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        if value is not None and not isinstance(value, self.kind.python_type):
+        if value is not None and not isinstance(value, self.python_type):
             raise Malformed(f"the database holds {type(value).__name__} where {self.kind} belongs")
         return value
 
