@@ -13,13 +13,15 @@ from registry import acts
 from registry.crypto.identity import SigningKey
 from registry.records import tables
 from services.postgres import Postgres
+from services.s3 import S3
 from support.attacks import crafted, push_body
 from support.victim import Victim, build
 
 
 @pytest.fixture(scope="session")
-def victims() -> Iterator[dict[str, Victim]]:
-    """The registries that this run has built, by backend."""
+def victims(s3: S3, postgres_server: Postgres) -> Iterator[dict[str, Victim]]:
+    """The registries that this run has built, by backend. They end before the servers they are on: hence
+    the parameters, which start nothing."""
     built: dict[str, Victim] = {}
     yield built
     for victim in built.values():
