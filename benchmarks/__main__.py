@@ -8,12 +8,19 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import machine, memory, process, pull, push, report, s3, start
+from benchmarks import access, machine, memory, process, pull, push, report, s3, start
 from benchmarks.quiet import Quiet
 from benchmarks.report import Section
 from benchmarks.workplace import Workplace, workplace
 
-_FAMILIES: dict[str, ModuleType] = {"push": push, "pull": pull, "memory": memory, "start": start, "s3": s3}
+_FAMILIES: dict[str, ModuleType] = {
+    "push": push,
+    "pull": pull,
+    "memory": memory,
+    "start": start,
+    "s3": s3,
+    "access": access,
+}
 _TREE = Path(__file__).resolve().parent.parent
 _PAGE = _TREE / "docs" / "benchmarks.md"
 _COPIES = 6  # of the big file, that lie on the disk at once, at most

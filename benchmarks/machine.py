@@ -14,6 +14,8 @@ from pathlib import Path
 _PACKAGES = (
     "hallmark-registry",
     "cryptography",
+    "cedarpy",
+    "msgspec",
     "sqlalchemy",
     "typer",
     "boto3",

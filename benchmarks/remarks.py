@@ -30,6 +30,30 @@ Before `run` may open a model it asks the database and verifies signatures; the 
 libraries* says what SQLAlchemy, Typer and cryptography cost beside ONNX Runtime before a line of Hallmark
 runs. With a small model nothing else counts; with a larger one, the hashing and decrypting of its bytes
 comes on top of ONNX Runtime's own loading.""",
+    "Access": """\
+All of it runs inside one process, but for the replay. The registries are made for the purpose, in the
+proportions of the largest: for 10,000 grants 1,000 members in 100 teams, 100 models in ten namespaces
+(each version with the quantization facts of a ResNet-50, 54 weights) and always 50 policies. Of ten
+grants one is a team's, one is on a namespace, and one ends some day. *Decide* is what the door asks of
+a pull once its signature is verified: rights, digest, yank, the push act behind the version, policies.
+*Submit* is all of it: the puller signs, the door verifies, decides, writes the pull into the ledger
+under a new checkpoint, commits durably, and gives a receipt with its proofs and the shares that lead to
+the key. What is measured per call is the median of a batch of 100 or 200 calls, or what 95 of 100 calls
+stay below; the spread is over the rounds.
+
+The scan stands for the plainest program: one list of all grants, read from end to end. It verifies
+nothing, asks no policy and reads no database, so a decision takes longer; the row *looking for grants*
+compares like with like. The growth rows say what matters: 1,000 times as many grants.
+
+A revocation is one act: it seals the model's key anew to the 99 who remain and to the namespace, and
+every blob's key to the new epoch. Beside it stands the bare cryptography of that. The first revocation
+reads the 1,000 push acts that brought the blobs, at the client and again at the door; a second one
+reads the one act of the first.
+
+A replay is what a new process pays before it knows who may do what: it verifies every act of the law
+from the pinned registry id on, and checks that each was allowed. Beside it stand the signatures alone,
+with the keys loaded. A process that has read the law reads what is new, and the proof that nothing was
+withheld.""",
     "S3": """\
 Both sides talk to a server on this very machine, so that client and server share its cores: what
 Hallmark's hashing and encrypting take, the server lacks. Over a network, where the line is the limit,

@@ -60,6 +60,8 @@ def _spread(values: Values, unit: str) -> str:
     low, middle, high = min(values), statistics.median(values), max(values)
     if unit == "%" or unit == "MiB":
         return f"{middle:.0f} {unit} ({low:.0f} to {high:.0f})"
+    if unit == "ms":
+        return f"{middle:.3f} {unit} ({low:.3f} to {high:.3f})"
     return f"{middle:.2f} {unit} ({low:.2f} to {high:.2f})"
 
 

@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def list_models(
     context: typer.Context,
-    namespace: Annotated[
-        str | None, typer.Argument(metavar="[NAMESPACE]", help="Only this namespace.")
-    ] = None,
+    namespace: Annotated[str | None, typer.Argument(metavar="NAMESPACE", help="Only this namespace.")] = None,
     json: Json = False,
 ) -> None:
     """List the models, with their newest versions and aliases.

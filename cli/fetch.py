@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Ref, session
+from .options import Json, Purpose, Ref, session
 
 if TYPE_CHECKING:
     from registry.ritual import Outcome
@@ -27,6 +27,7 @@ def pull(
     ref: Ref,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Where to write the files.")],
     force: Annotated[bool, typer.Option("--force", help="Write into a directory that has content.")] = False,
+    purpose: Purpose = "pull",
     json: Json = False,
 ) -> None:
     """Verify a version and write its files, with the bundle beside them as model.sig.
@@ -38,7 +39,7 @@ def pull(
     from .output import document, pairs, size
 
     with session(context).open() as opened:
-        done = fetch(opened, ref, output, force=force)
+        done = fetch(opened, ref, output, force=force, purpose=purpose)
     if json:
         document(
             {
@@ -108,6 +109,7 @@ def run(
         str | None,
         typer.Option("--model", metavar="PATH", help="The ONNX file, where the version has several."),
     ] = None,
+    purpose: Purpose = "run",
     json: Json = False,
 ) -> None:
     """Verify a version into memory and run it; no plaintext touches a disk.
@@ -121,7 +123,7 @@ def run(
 
     feeds = None if source == "random" else load(Path(source))
     with session(context).open() as opened:
-        verified = checkout(opened, ref, purpose="run")
+        verified = checkout(opened, ref, purpose=purpose)
     with verified.session(model) as ready:
         if feeds is None:
             from registry.onnx.inputs import random_inputs

@@ -11,16 +11,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import catalog, demonstrate, fetch, publish, setup, upkeep
+from . import attest, catalog, demonstrate, fetch, grants, identity, members, policies, publish, setup, upkeep
 from .options import Session
 
 _HELP = """A model registry with a signed artifact store.
 
-Quantized models are recorded with hashes, signatures and quantization facts, stored encrypted, and
-verified before they run.
+Quantized models are recorded with hashes, signatures and quantization facts,
+stored encrypted, and verified before they run.
 
-Exit codes: 0 done; 1 our bug; 2 usage or invalid input; 3 not found; 4 denied; 5 untrusted;
-6 conflict; 7 unavailable.
+Exit codes: 0 done; 1 our bug; 2 usage or invalid input; 3 not found;
+4 denied; 5 untrusted; 6 conflict; 7 unavailable.
 """
 
 app = typer.Typer(
@@ -31,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for family in (setup, publish, fetch, catalog, upkeep, demonstrate):
+_FAMILIES = (
+    setup,
+    publish,
+    fetch,
+    catalog,
+    attest,
+    identity,
+    members,
+    grants,
+    policies,
+    upkeep,
+    demonstrate,
+)
+for family in _FAMILIES:
     family.register(app)
 
 _current = Session()

@@ -32,14 +32,32 @@ class Session:
         """``REGISTRY_PASSPHRASE``, or what a person types where the identity needs it."""
         if (given := os.environ.get("REGISTRY_PASSPHRASE")) is not None:
             return given.encode() or None
-        file = self.identity or self.home_path() / "identity.pem"
-        try:
-            encrypted = b"ENCRYPTED PRIVATE KEY" in file.read_bytes()[: 64 << 10]
-        except OSError:
+        return _typed(self.identity or self.home_path() / "identity.pem")
+
+    def ledger_passphrase(self) -> bytes | None:
+        """``REGISTRY_LEDGER_PASSPHRASE``, or what a person types; None where the identity's opens both."""
+        if (given := os.environ.get("REGISTRY_LEDGER_PASSPHRASE")) is not None:
+            return given.encode() or None
+        if self.identity is None or "REGISTRY_PASSPHRASE" in os.environ:
             return None
-        if not (encrypted and sys.stdin.isatty()):
+        return _typed(self.home_path() / "ledger.pem")
+
+    def new_passphrase(self, file: Path) -> bytes | None:
+        """``REGISTRY_PASSPHRASE``, or what a person types twice for a new file; nothing for none."""
+        if (given := os.environ.get("REGISTRY_PASSPHRASE")) is not None:
+            return given.encode() or None
+        if not sys.stdin.isatty():
             return None
-        return typer.prompt(f"Passphrase of {file}", hide_input=True, err=True).encode() or None
+        asked = f"Passphrase for {file} (empty for none)"
+        typed: str = typer.prompt(
+            asked,
+            default="",
+            show_default=False,
+            hide_input=True,
+            confirmation_prompt="The same again",
+            err=True,
+        )
+        return typed.encode() or None
 
     def open(self) -> Context:
         """The registry that this call is about. Raises HomeNotFound."""
@@ -51,8 +69,20 @@ class Session:
             self.home_path(),
             identity_file=self.identity,
             passphrase=self.passphrase(),
+            ledger_passphrase=self.ledger_passphrase(),
             progress=progress(self.json),
         )
+
+
+def _typed(file: Path) -> bytes | None:
+    """The passphrase of an encrypted file, from a person; None where there is nobody to ask, or no need."""
+    try:
+        encrypted = b"ENCRYPTED PRIVATE KEY" in file.read_bytes()[: 64 << 10]
+    except OSError:
+        return None
+    if not (encrypted and sys.stdin.isatty()):
+        return None
+    return typer.prompt(f"Passphrase of {file}", hide_input=True, err=True).encode() or None
 
 
 def session(context: typer.Context) -> Session:
@@ -69,6 +99,9 @@ def _note_json(context: typer.Context, value: bool) -> bool:
 Json = Annotated[
     bool,
     typer.Option("--json", help="Print one JSON document on stdout.", callback=_note_json, is_eager=True),
+]
+Purpose = Annotated[
+    str, typer.Option(metavar="NAME", help="What for; it is recorded, and policies may ask for it.")
 ]
 Ref = Annotated[
     str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL[:VERSION|:LABEL|:ALIAS][@sha256:DIGEST]")

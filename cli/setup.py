@@ -1,4 +1,4 @@
-"""Making a registry, bringing its database up to date, showing who one is."""
+"""Making a registry, and bringing its database up to date."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ from .options import Json, session
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``init``, ``db upgrade`` and ``identity show``."""
+    """Add ``init`` and ``db upgrade``."""
     app.command()(init)
     database = typer.Typer(help="The registry's database.", no_args_is_help=True)
     database.command("upgrade")(upgrade)
     app.add_typer(database, name="db")
-    identity = typer.Typer(help="Who acts.", no_args_is_help=True)
-    identity.command("show")(show_identity)
-    app.add_typer(identity, name="identity")
 
 
 def init(
@@ -87,27 +84,3 @@ def upgrade(context: typer.Context, json: Json = False) -> None:
         document({"from": before, "to": after})
     else:
         pairs([("schema", after), ("was", before if before != after else "the same")])
-
-
-def show_identity(context: typer.Context, json: Json = False) -> None:
-    """Show the name, key id and fingerprint of the identity in use; never a private key.
-
-    Example: registry identity show
-    """
-    from .output import document, pairs
-
-    with session(context).open() as opened:
-        public, keyid = opened.identity.public, opened.keyid
-        where = opened.identity_file or opened.paths.identity
-    if json:
-        document({**public.to_dict(), "keyid": keyid, "fingerprint": public.fingerprint, "file": where})
-        return
-    pairs(
-        [
-            ("name", public.name),
-            ("key id", keyid),
-            ("fingerprint", public.fingerprint),
-            ("seals with", public.sealing.suite),
-            ("file", where),
-        ]
-    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .options import Json, session
+
+if TYPE_CHECKING:
+    from registry import acts
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +33,7 @@ def log(
     from registry.catalog import log as find
 
     from .output import document, table
+    from .times import short
 
     with session(context).open() as opened:
         found = find(opened, limit)
@@ -39,19 +43,53 @@ def log(
     rows = [
         (
             one["seq"],
-            one["time"][:19].replace("T", " "),
-            one["actor"],
+            one["time"][:16].replace("T", " "),
+            "" if one["kind"] == "refusal" else one["actor"],
             one["kind"],
-            _subject(one),
-            one["digest"][:16],
+            short(_subject(one)),
         )
         for one in found
     ]
-    table(("entry", "time (UTC)", "actor", "act", "on", "digest"), rows, right=("entry",))
+    table(("entry", "time (UTC)", "actor", "act", "on"), rows, right=("entry",))
 
 
-def _subject(one: dict[str, object]) -> str:
-    return f"{one['model']}:{one['number']}" if one["model"] else "the registry"
+def _subject(one: dict[str, Any]) -> str:
+    """What an entry is about, and in a few words what it says."""
+    from registry import acts
+    from registry.crypto import dsse
+    from registry.errors import Malformed
+
+    place = f"{one['model']}:{one['number']}" if one["number"] else one["model"] or one["target"]
+    place = "the registry" if place in (None, "", "/") else place
+    try:
+        body = acts.decode(dsse.Envelope.from_bytes(one["envelope"]).payload).body
+    except Malformed:  # 'registry fsck' finds what is wrong; here are the index's own words
+        return str(place)
+    return f"{place}{_details(body)}"
+
+
+def _details(body: acts.Body) -> str:
+    from registry import acts
+
+    match body:
+        case acts.Alias():
+            return f": {body.name}"
+        case acts.Grant():
+            end = f" until {body.until}" if body.until else ""
+            return f": {', '.join(body.actions)} to {body.grantee}{end}"
+        case acts.Revoke():
+            return f": {', '.join(body.actions)} from {body.grantee}"
+        case acts.Enroll():
+            return f" as {body.role}"
+        case acts.TeamAdd() | acts.TeamRemove():
+            return f": {body.name}"
+        case acts.Pull():
+            return f" for {body.purpose}"
+        case acts.Refusal() if body.code:
+            return f": {body.attempt or 'an act'} refused: {body.message}"
+        case acts.Refusal():
+            return f": {body.count} more refused of {body.member or 'unknown callers'}, since {body.since}"
+    return ""
 
 
 def fsck(context: typer.Context, json: Json = False) -> None:

@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry.checkout import VerifiedModel
     from registry.context import Context
+    from registry.members import Changed
     from registry.progress import Progress
     from registry.pull import Pulled
     from registry.push import Pushed
@@ -83,16 +85,18 @@ class Registry:
 
         return checkout(self._context, ref, purpose=purpose)
 
-    def pull(self, ref: str, directory: str | os.PathLike[str], *, force: bool = False) -> Pulled:
+    def pull(
+        self, ref: str, directory: str | os.PathLike[str], *, force: bool = False, purpose: str = "pull"
+    ) -> Pulled:
         """Verify a version and write its plaintext to ``directory``, all files or none, with ``model.sig``.
 
         ``model.sig`` is an OMS v1.0 bundle (Sigstore bundle v0.3) that any OMS verifier accepts.
-        ``force`` writes into a directory that has content. Raises what ``checkout`` raises, and
-        AlreadyExists.
+        ``force`` writes into a directory that has content; ``purpose`` is recorded in the ledger. Raises
+        what ``checkout`` raises, and AlreadyExists.
         """
         from registry.pull import pull
 
-        return pull(self._context, ref, Path(directory), force=force)
+        return pull(self._context, ref, Path(directory), force=force, purpose=purpose)
 
     def verify(self, ref: str) -> tuple[Outcome, ...]:
         """Walk the twelve steps of the ritual; return what became of each that was reached.
@@ -103,6 +107,39 @@ class Registry:
         from registry.checkout import verify
 
         return verify(self._context, ref)
+
+    def grant(
+        self, grantee: str, actions: Iterable[str], target: str, *, until: datetime | None = None
+    ) -> Changed:
+        """Allow a member or a team ``pull``, ``push``, ``promote`` or ``grant`` on ``NS/`` or ``NS/MODEL``.
+
+        ``until`` (with a time zone) ends it; by default it lasts. Raises Denied, NotFound, Conflict or
+        InvalidInput.
+        """
+        from registry.access import grant
+        from registry.acts import timestamp
+
+        return grant(self._context, grantee, actions, target, timestamp(until) if until else None)
+
+    def revoke(
+        self, grantee: str, actions: Iterable[str], target: str, *, reencrypt: bool = False
+    ) -> Changed:
+        """Take a grant back; the keys of what the grantee could open are replaced.
+
+        ``reencrypt`` encrypts the files again, too. Raises Denied, NotFound or InvalidInput.
+        """
+        from registry.access import revoke
+
+        return revoke(self._context, grantee, actions, target, reencrypt=reencrypt)
+
+    def attest(self, ref: str, predicate_type: str, predicate: Mapping[str, object]) -> int:
+        """Sign an in-toto statement about a version, and return its ledger entry; policies count them.
+
+        Raises InvalidInput, Denied or NotFound.
+        """
+        from registry.attesting import attest_value
+
+        return attest_value(self._context, ref, predicate_type, dict(predicate))[1]
 
     def close(self) -> None:
         """Let go of the database."""
@@ -120,25 +157,31 @@ def connect(
     *,
     identity: str | os.PathLike[str] | None = None,
     passphrase: bytes | None = None,
+    ledger_passphrase: bytes | None = None,
     progress: Progress | None = None,
 ) -> Registry:
     """Open the registry in ``home`` (default: ``REGISTRY_HOME``, else the user's data directory).
 
     ``identity`` names the identity file to act with (default: ``REGISTRY_IDENTITY``, else the home's
-    own); ``passphrase`` opens it (default: ``REGISTRY_PASSPHRASE``). ``progress`` is told how far a
-    deed is; see ``registry.progress``. Raises HomeNotFound or InvalidInput.
+    own); ``passphrase`` opens it (default: ``REGISTRY_PASSPHRASE``). ``ledger_passphrase`` opens the
+    home's ledger key where that is another (default: ``REGISTRY_LEDGER_PASSPHRASE``). ``progress`` is told
+    how far a deed is; see ``registry.progress``. Raises HomeNotFound or InvalidInput.
     """
     from registry.context import Context
     from registry.home import default_home
     from registry.progress import SILENT
 
     file = identity or os.environ.get("REGISTRY_IDENTITY")
-    secret = os.environ.get("REGISTRY_PASSPHRASE")
     return Registry(
         Context(
             Path(home) if home is not None else default_home(),
             identity_file=Path(file) if file else None,
-            passphrase=passphrase if passphrase is not None else (secret.encode() if secret else None),
+            passphrase=_secret(passphrase, "REGISTRY_PASSPHRASE"),
+            ledger_passphrase=_secret(ledger_passphrase, "REGISTRY_LEDGER_PASSPHRASE"),
             progress=progress or SILENT,
         )
     )
+
+
+def _secret(given: bytes | None, variable: str) -> bytes | None:
+    return given if given is not None else os.environ.get(variable, "").encode() or None

@@ -2,27 +2,44 @@
 
 ``submit`` verifies an act's signature, decides, applies the effect and appends to the ledger in ONE
 database transaction. The embedded registry calls it in process; a server offers the same function.
+What it refuses, it records, signed by the ledger's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import sqlalchemy as sa
 
-from registry import acts, decisions, ledger
-from registry.acts import Act, timestamp
-from registry.chain import Chain, from_genesis
+from registry import acts, admission, decisions, handover, ledger
+from registry.acts import timestamp
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey, open_checkpoint, origin_of
-from registry.errors import AlreadyExists, BadCheckpoint, BadProof, Conflict, Denied
+from registry.decisions import Submission
+from registry.errors import (
+    AlreadyExists,
+    BadCheckpoint,
+    Conflict,
+    Denied,
+    RegistryError,
+    Untrusted,
+)
+from registry.law.law import Law, from_genesis
+from registry.law.paths import path
+from registry.law.rights import require
+from registry.law.state import Member
+from registry.lawbook import Lawbook
 from registry.ledger import Proof
-from registry.records import leases, projection, queries, tables
+from registry.records import leases, queries, sealed, tables
 from registry.records.database import writing
+from registry.refusals import Attempt, due
+from registry.ways import Link, way
 
 SKEW = timedelta(minutes=15)  # between an act's time and the door's
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -32,14 +49,15 @@ class Authority:
     engine: sa.Engine
     key: LedgerKey
     registry_id: str
+    lawbook: Lawbook = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Permit:
-    """What a publisher must know to sign a push: the next number, the vault, what is stored already."""
+    """What a publisher must know to sign a push: the next number, what is stored already."""
 
     number: int
-    vault: tuple[int, str, bytes] | None  # epoch, suite, public half; None where the model is new
+    exists: bool  # the model has been created
     stored: dict[str, str]  # plaintext SHA-256 to blob id
     sizes: frozenset[int]  # of the sizes asked about, those that some file of the model has
 
@@ -51,22 +69,25 @@ class Receipt:
     proof: Proof
     note: str
     consistency: tuple[bytes, ...]  # from the checkpoint that the client knew
-    share: acts.Sealed | None = None  # for a pull: the vault's private half, sealed to the puller
+    shares: tuple[Link, ...] = ()  # for a pull: from the puller's own share to the model's vault
 
 
-def found(engine: sa.Engine, key: LedgerKey, envelope: dsse.Envelope) -> Authority:
+def found(engine: sa.Engine, key: LedgerKey, envelope: dsse.Envelope, keys: Mapping[str, bytes]) -> Authority:
     """Admit the genesis act into an empty database. Raises Conflict where there is a ledger already."""
     act = acts.decode(envelope.payload)
     from_genesis(envelope.to_bytes(), act.digest)
+    authority = Authority(engine, key, act.digest, Lawbook(act.digest))
     with writing(engine) as connection:
-        if connection.execute(sa.select(tables.head.c.size)).first() is not None:
+        try:
+            ledger.start(connection)  # of two foundings at once, one makes the head
+        except sa.exc.IntegrityError as error:
             raise AlreadyExists(
                 "the database holds a registry already",
                 hint="choose another database, or use the home that made it",
-            )
-        ledger.start(connection)
-        _admit(connection, Authority(engine, key, act.digest), act, envelope)
-    return Authority(engine, key, act.digest)
+            ) from error
+        sealed.put(connection, [one.sha256 for one in acts.sealed_in(act.body)], keys)
+        admission.admit(connection, authority.key, authority.registry_id, act, envelope)
+    return authority
 
 
 def permit(
@@ -81,18 +102,48 @@ def permit(
 ) -> Permit:
     """Say whether ``actor`` may push to ``model``, and take or renew the push's lease.
 
-    Raises NotPermitted or BadAuthority before a byte is read.
+    Raises NotPermitted, Disabled or Untrusted before a byte is read.
     """
     with writing(authority.engine) as connection:
-        _chain(connection, authority).require(actor, "push", model)
-        leases.take(connection, push, model, now)
-        vault = queries.current_vault(connection, model)
-        return Permit(
-            queries.newest_number(connection, model) + 1,
-            (vault["epoch"], vault["suite"], bytes(vault["public"])) if vault else None,
-            queries.stored(connection, model, contents),
-            queries.known_sizes(connection, model, sizes),
-        )
+        law = authority.lawbook.read(connection)
+        try:
+            require(law.state, law.state.signer(actor).name, "push", model, timestamp(now))
+        except Denied as error:
+            _refuse(connection, authority, law, Attempt("", "push", model), error, now)
+            refused = error
+        else:
+            leases.take(connection, push, model, now)
+            return Permit(
+                queries.newest_number(connection, model) + 1,
+                model in law.state.vaults,
+                queries.stored(connection, model, contents),
+                queries.known_sizes(connection, model, sizes),
+            )
+    raise refused
+
+
+def shares(authority: Authority, actor: str, vault: str, now: datetime) -> tuple[Link, ...]:
+    """The way to a vault's key: for who may grant there, and for whoever holds a share of it themselves.
+
+    Raises NotPermitted or Disabled. (A model's files come with the pull act alone.)
+    """
+    time = timestamp(now)
+    with writing(authority.engine) as connection:
+        law = authority.lawbook.read(connection)
+        try:
+            return _shares(connection, authority, law, law.state.signer(actor), vault, time)
+        except Denied as error:
+            _refuse(connection, authority, law, Attempt("", "shares", vault), error, now)
+            refused = error
+    raise refused
+
+
+def _shares(
+    connection: sa.Connection, authority: Authority, law: Law, member: Member, vault: str, time: str
+) -> tuple[Link, ...]:
+    if member.role != "admin" and len(path(law.state, member.name, vault, time)) != 1:
+        require(law.state, member.name, "grant", vault, time)
+    return way(connection, law, authority.key, member.name, vault, time)
 
 
 def renew(authority: Authority, push: str, model: str, now: datetime) -> None:
@@ -108,36 +159,62 @@ def end_lease(authority: Authority, push: str) -> None:
 
 
 def submit(
-    authority: Authority, envelope: dsse.Envelope, now: datetime, *, known: int = 0, push: str | None = None
+    authority: Authority,
+    envelope: dsse.Envelope,
+    now: datetime,
+    *,
+    known: int = 0,
+    push: str | None = None,
+    keys: Mapping[str, bytes] = _NOTHING,
 ) -> Receipt:
-    """Admit an act, or raise and change nothing. ``known`` is the tree size the client remembers.
+    """Admit an act, or raise and change nothing but the record of refusals.
 
+    ``known`` is the tree size the client remembers, ``keys`` the sealed keys that the act names, by SHA-256.
     Raises Malformed, WrongRegistry, BadAuthority, BadSignature, Denied, Conflict or Unavailable.
     """
-    with writing(authority.engine) as connection:
-        chain = _chain(connection, authority)
-        if authority.key.public.raw != chain.ledger.raw:
-            raise BadCheckpoint(
-                "the ledger's key is not the one the genesis act names", hint="restore ledger.pem"
-            )
-        _sound(connection, chain, known)
-        act = chain.authenticate(envelope)
-        _fresh(connection, act, now)
-        decisions.decide(connection, chain, act)
-        seq = _admit(connection, authority, act, envelope)
-        if push is not None:
-            leases.end(connection, push)
-        share = _share(connection, act) if isinstance(act.body, acts.Pull) else None
-        return _receipt(connection, seq, known, share)
+    head = ""
+    try:
+        with writing(authority.engine) as connection:
+            law = authority.lawbook.read(connection)
+            head = law.head
+            _sound(connection, authority, law, known)
+            try:
+                submission = _decided(connection, law, envelope, now)
+            except (Denied, Untrusted) as error:
+                admission.refuse(connection, authority.key, law, admission.attempt(law, envelope), error, now)
+                refused = error
+            else:
+                admission.record(connection, authority.key, law, due(connection, now), now)
+                seq = _write(connection, authority, law, submission, envelope, keys)
+                if push is not None:
+                    leases.end(connection, push)
+                return _receipt(connection, authority, law, submission, seq, known)
+    except BaseException:
+        authority.lawbook.settle(head)
+        raise
+    raise refused
 
 
-def _chain(connection: sa.Connection, authority: Authority) -> Chain:
-    return from_genesis(ledger.entry(connection, 0).envelope, authority.registry_id)
+def _refuse(
+    connection: sa.Connection,
+    authority: Authority,
+    law: Law,
+    tried: Attempt,
+    error: RegistryError,
+    now: datetime,
+) -> None:
+    """Record a refusal on a tree that has been checked: the ledger's key signs no other."""
+    _sound(connection, authority, law, 0)
+    admission.refuse(connection, authority.key, law, tried, error, now)
 
 
-def _sound(connection: sa.Connection, chain: Chain, known: int) -> None:
+def _sound(connection: sa.Connection, authority: Authority, law: Law, known: int) -> None:
     """The next checkpoint extends the newest one, which is no older than the one the client knows."""
-    newest = open_checkpoint(ledger.newest_note(connection), origin_of(chain.registry_id), chain.ledger)
+    if authority.key.public.raw != law.ledger.raw:
+        raise BadCheckpoint(
+            "the ledger's key is not the one the genesis act names", hint="restore ledger.pem"
+        )
+    newest = open_checkpoint(ledger.newest_note(connection), origin_of(law.registry_id), law.ledger)
     ledger.stand(connection, newest)
     if newest.size < known:
         raise BadCheckpoint(
@@ -147,46 +224,44 @@ def _sound(connection: sa.Connection, chain: Chain, known: int) -> None:
         )
 
 
-def _fresh(connection: sa.Connection, act: Act, now: datetime) -> None:
+def _decided(connection: sa.Connection, law: Law, envelope: dsse.Envelope, now: datetime) -> Submission:
+    act, member = law.submitted(envelope)
     if not timestamp(now - SKEW) <= act.header.time <= timestamp(now + SKEW):
         raise Denied(
             "the act's time is too far from the registry's", on=act.header.time, hint="check the clock"
         )
     if connection.execute(sa.select(tables.acts.c.seq).where(tables.acts.c.digest == act.digest)).first():
         raise Conflict("the act is in the ledger already", on=act.digest[:16])
+    submission = Submission(act, member.name, now)
+    decisions.decide(connection, law, submission)
+    return submission
 
 
-def _admit(connection: sa.Connection, authority: Authority, act: Act, envelope: dsse.Envelope) -> int:
-    try:
-        seq = ledger.append(connection, act, envelope.to_bytes(), authority.key, authority.registry_id)
-    except sa.exc.IntegrityError as error:
-        raise BadProof("the ledger has rows beyond its head", hint="'registry fsck' names them") from error
-    try:
-        projection.apply(connection, act, seq)
-    except sa.exc.IntegrityError as error:
-        raise Conflict("what the act writes is there already", on=act.model) from error
-    return seq
+def _write(
+    connection: sa.Connection,
+    authority: Authority,
+    law: Law,
+    submission: Submission,
+    envelope: dsse.Envelope,
+    keys: Mapping[str, bytes],
+) -> int:
+    act = submission.act
+    gone = []
+    if isinstance(act.body, acts.LawBody):
+        gone = list(handover.superseded(connection, law, act.body.custody))
+        law.extend(act, submission.member, ledger.tree_size(connection))
+    sealed.put(connection, [one.sha256 for one in acts.sealed_in(act.body)], keys)
+    sealed.drop(connection, gone)  # last: an act that names again what it supersedes is refused by ``put``
+    return admission.admit(connection, authority.key, authority.registry_id, act, envelope)
 
 
-def _share(connection: sa.Connection, act: Act) -> acts.Sealed:
-    vault = queries.current_vault(connection, str(act.model)) or {}
-    shares = tables.shares
-    query = sa.select(shares.c.suite, shares.c.ciphertext).where(
-        shares.c.model == act.model,
-        shares.c.epoch == vault.get("epoch"),
-        shares.c.recipient == act.header.actor,
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        raise Denied(
-            "the model's key was never sealed to this identity",
-            on=act.model,
-            hint="ask for a grant on the model",
-        )
-    return acts.Sealed(suite=row.suite, ciphertext=bytes(row.ciphertext))
-
-
-def _receipt(connection: sa.Connection, seq: int, known: int, share: acts.Sealed | None) -> Receipt:
-    size = seq + 1
+def _receipt(
+    connection: sa.Connection, authority: Authority, law: Law, submission: Submission, seq: int, known: int
+) -> Receipt:
+    size, body = seq + 1, submission.act.body
+    shares: tuple[Link, ...] = ()
+    if isinstance(body, acts.Pull):
+        time = timestamp(submission.now)
+        shares = way(connection, law, authority.key, submission.member, body.model, time)
     path = ledger.consistency(connection, known, size)
-    return Receipt(ledger.prove(connection, seq, size), ledger.newest_note(connection), path, share)
+    return Receipt(ledger.prove(connection, seq, size), ledger.newest_note(connection), path, shares)

@@ -43,7 +43,7 @@ def show(context: Context, ref: str) -> Record:
 def alias(context: Context, ref: str, name: str) -> tuple[Reference, int]:
     """Point the alias ``name`` at the version; return that and the entry. Raises Conflict for a label."""
     refs.check_tag(name, "alias")
-    exact, digest = _resolve(context, ref)
+    exact, digest = resolve(context, ref)
     body = acts.Alias(model=exact.model, number=exact.version or 0, digest=digest, name=name)
     return exact, context.act(body).proof.entry.seq
 
@@ -54,7 +54,7 @@ def yank(context: Context, ref: str, reason: str) -> tuple[Reference, int]:
         raise InvalidInput(
             "a yank needs a reason", hint="say with --reason why nobody should use the version"
         )
-    exact, digest = _resolve(context, ref)
+    exact, digest = resolve(context, ref)
     body = acts.Yank(model=exact.model, number=exact.version or 0, digest=digest, reason=reason)
     return exact, context.act(body).proof.entry.seq
 
@@ -66,7 +66,8 @@ def log(context: Context, limit: int) -> list[Record]:
         return [{**record, "actor": queries.member_name(connection, record["actor"])} for record in records]
 
 
-def _resolve(context: Context, ref: str) -> tuple[Reference, str]:
+def resolve(context: Context, ref: str) -> tuple[Reference, str]:
+    """The exact version that ``ref`` names, and its digest, as the database says."""
     asked = refs.parse(ref)
     with reading(context.engine) as connection:
         exact = queries.resolve(connection, asked)

@@ -17,9 +17,11 @@ from registry.errors import (
     BadContent,
     BadDigest,
     BadSession,
+    BlobMissing,
     InvalidInput,
     InvalidModel,
     NotFound,
+    Outdated,
     RegistryError,
     UnsafePath,
 )
@@ -30,6 +32,8 @@ from registry.onnx import external
 from registry.onnx.facts import QuantizationFacts, inspect
 from registry.onnx.graph import read_model
 from registry.onnx.session import ModelSession, build_session
+from registry.records import queries
+from registry.records.database import reading
 from registry.refs import Reference
 from registry.release import Released, release
 from registry.ritual import Observer, Outcome, Ritual
@@ -66,7 +70,7 @@ class VerifiedModel:
         put = object.__setattr__
         put(self, "ref", judged.ref)
         put(self, "digest", judged.body.digest)
-        put(self, "publisher", judged.publisher.identity.name)
+        put(self, "publisher", judged.publisher)
         put(self, "time", judged.time)
         put(self, "metadata", MappingProxyType(dict(judged.body.metadata)))
         put(self, "manifest", judged.manifest)
@@ -125,7 +129,7 @@ def checkout(
     """Verify a version and decrypt it into memory: steps 1 to 11. No plaintext touches a disk.
 
     ``purpose`` is a name recorded in the pull act. Raises InvalidReference, NotFound, Denied,
-    Untrusted (with the step that failed) or Unavailable.
+    Untrusted (with the step that failed), Outdated (encrypted again meanwhile) or Unavailable.
     """
     return _checkout(context, ref, purpose, Ritual(observer))
 
@@ -168,8 +172,13 @@ def open_files(context: Context, released: Released, place: Place, ritual: Ritua
     context.progress.begin(f"opening {judged.ref}", sum(file.size for file in judged.body.files))
     with ritual.step(9) as said:
         for file in judged.body.files:
-            key = released.keys[file.blob]
-            with closing(context.store.open(file.blob)) as reader, place(file.path, file.size) as out:
+            blob = judged.blobs[file.sha256].id
+            key = released.keys[blob]
+            with (
+                _there(context, blob),
+                closing(context.store.open(blob)) as reader,
+                place(file.path, file.size) as out,
+            ):
                 found[file.path] = unseal(reader, key, file.size, out, context.progress)
         said.append(f"{len(found)} file(s), {sum(file.size for file in judged.body.files)} bytes")
     context.progress.end()
@@ -179,6 +188,21 @@ def open_files(context: Context, released: Released, place: Place, ritual: Ritua
             if not hmac.compare_digest(signed.sha256, found[signed.path]):
                 raise BadDigest("a file is not the signed one", on=signed.path)
         said.append(f"{len(found)} SHA-256 digest(s) are the manifest's")
+
+
+@contextmanager
+def _there(context: Context, blob: str) -> Iterator[None]:
+    """Tell a blob that a rotation has encrypted again meanwhile from one that is lost. Raises Outdated."""
+    try:
+        yield
+    except BlobMissing as error:
+        with reading(context.engine) as connection:
+            recorded = {name for name, _, _ in queries.blob_ids(connection)}
+        if blob in recorded:
+            raise
+        raise Outdated(
+            "the version was encrypted again meanwhile", on=blob, hint="run the same command again"
+        ) from error
 
 
 def check_content(judged: Judged, files: Mapping[str, memoryview], ritual: Ritual) -> statements.Facts:

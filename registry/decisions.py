@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
-from registry import acts, bundle, ledger, policy
-from registry.acts import Act
-from registry.chain import Chain
+from registry import acts, bundle, handover, petitions
+from registry.acts import Act, timestamp
 from registry.crypto import dsse, streaming
-from registry.crypto.sealing import SealingPublicKey
+from registry.crypto.keys import VerifyingKey
 from registry.errors import (
     AlreadyExists,
     BadAttestation,
     BadReference,
     Conflict,
     InvalidInput,
+    Malformed,
+    NotPermitted,
     Untrusted,
     VersionTaken,
 )
+from registry.law import rights, rules
+from registry.law.law import Law
+from registry.lawbook import recalled
+from registry.policy import gates
+from registry.policy.engine import Policies
+from registry.policy.words import Request, Version
 from registry.records import projection, queries, tables
 from registry.refs import Reference, check_tag, parse
 
@@ -27,48 +35,144 @@ _AGAIN = "the publisher signs again with what is there now"
 _TAG = "labels never move; choose another name"
 
 
-def decide(connection: sa.Connection, chain: Chain, act: Act) -> None:
-    """Raise unless ``act``, whose signature is verified, may enter the ledger as its next entry."""
-    match act.body:
-        case acts.Genesis():
-            raise Conflict("the registry has a genesis act already")
+@dataclass(frozen=True)
+class Submission:
+    """An act whose signature is verified, the member who signed it, and the door's clock."""
+
+    act: Act
+    member: str
+    now: datetime
+
+
+def decide(connection: sa.Connection, law: Law, asked: Submission) -> None:
+    """Raise unless the act may enter the ledger as its next entry: by right, by policy, and in itself."""
+    match asked.act.body:
         case acts.Push():
-            chain.require(act.header.actor, "push", act.body.model)
-            _push(connection, chain, act, act.body)
-            _reused(connection, chain, act.body)
+            _require(law, asked, "push", asked.act.body.model)
+            if asked.act.body.aliases:
+                _require(law, asked, "promote", asked.act.body.model)
+            _push(connection, law, asked.act, asked.act.body)
+            _gate_push(law, asked, asked.act.body)
         case acts.Alias():
-            chain.require(act.header.actor, "promote", act.body.model)
-            _alias(connection, act.body)
+            _require(law, asked, "promote", asked.act.body.model)
+            _alias(connection, asked.act.body)
+            _gate(connection, law, asked, "promote", alias=asked.act.body.name)
         case acts.Yank():
-            chain.require(act.header.actor, "promote", act.body.model)
-            _yank(connection, act.body)
+            _require(law, asked, "promote", asked.act.body.model)
+            _yank(connection, asked.act.body)
+            _gate(connection, law, asked, "promote")
         case acts.Pull():
-            chain.require(act.header.actor, "pull", act.body.model)
-            policy.releasable(queries.yank_of(connection, _existing(connection, act.body)), str(act.model))
+            _require(law, asked, "pull", asked.act.body.model)
+            gates.releasable(
+                queries.yank_of(connection, _existing(connection, asked.act.body)), asked.act.body.model
+            )
+            _gate(connection, law, asked, "pull", purpose=asked.act.body.purpose)
+        case acts.Attest():
+            for time in _times(asked):
+                check_attester(law, asked.member, asked.act.body.model, time)
+            _attest(connection, law, asked, asked.act.body)
+            _gate(connection, law, asked, "attest")
+        case acts.Refusal():
+            raise Malformed("only the door records refusals")
+        case _:
+            _law(connection, law, asked, asked.act.body)
 
 
-def _push(connection: sa.Connection, chain: Chain, act: Act, body: acts.Push) -> None:
+def _require(law: Law, asked: Submission, action: str, model: str) -> None:
+    for time in _times(asked):
+        rights.require(law.state, asked.member, action, model, time)
+
+
+def _times(asked: Submission) -> tuple[str, str]:
+    """No right is backdated; and whoever replays the ledger knows the act's own time alone."""
+    return timestamp(asked.now), asked.act.header.time
+
+
+def _law(connection: sa.Connection, law: Law, asked: Submission, body: acts.LawBody) -> None:
+    rules.check(law.state, asked.act, asked.member, timestamp(asked.now))  # no right is backdated
+    law.check(asked.act, asked.member)
+    handover.check(connection, law, body.custody)
+    if isinstance(body, acts.Policy) and body.text:
+        Policies.parse(body.text)
+    if isinstance(body, acts.Grant):
+        petitions.require(
+            law, petitions.grant(law, asked.member, body, asked.now, petitions.client(asked.act))
+        )
+
+
+def _gate_push(law: Law, asked: Submission, body: acts.Push) -> None:
+    if petitions.current(law) is not None:
+        version, client = petitions.version(law, asked.act, ()), petitions.client(asked.act)
+        for request in petitions.push(law, asked.member, version, asked.now, client, body.aliases):
+            petitions.require(law, request)
+
+
+def _gate(
+    connection: sa.Connection,
+    law: Law,
+    asked: Submission,
+    action: str,
+    *,
+    purpose: str | None = None,
+    alias: str | None = None,
+) -> None:
+    """Ask the policies about a version that is there. Without policies nothing is read."""
+    if petitions.current(law) is None:
+        return
+    version = version_of(connection, law, str(asked.act.model), asked.act.number or 0)
+    client, by = petitions.client(asked.act), petitions.who(law, asked.member)
+    petitions.require(law, Request(by, action, version, asked.now, client, purpose=purpose, alias=alias))
+
+
+def version_of(connection: sa.Connection, law: Law, model: str, number: int) -> Version:
+    """A version as policies know it, from the ledger. Raises BadReference where the tables mislead."""
+    row = queries.version(connection, parse(f"{model}:{number}"))
+    seqs = queries.attest_seqs(connection, model, number)
+    acted = recalled(connection, law, [row["seq"], *seqs])
+    for seq, act in acted.items():
+        kind = acts.Push if seq == row["seq"] else acts.Attest
+        if (act.model, act.number) != (model, number) or not isinstance(act.body, kind):
+            raise BadReference("the database names an act of another version", on=f"{model}:{number}")
+    return petitions.version(law, acted.pop(row["seq"]), acted.values())
+
+
+def check_attester(law: Law, name: str, model: str, time: str, at: int | None = None) -> None:
+    """Whoever has any right on a model may speak of it; an auditor, of every model. Raises NotPermitted."""
+    if law.state.members[name].role == "auditor" and law.state.active(name, at):
+        return
+    if not any(rights.why(law.state, name, action, model, time, at) for action in acts.ACTIONS):
+        raise NotPermitted(f"{name} has no right on the model", on=model, hint="ask an admin for a grant")
+
+
+def _attest(connection: sa.Connection, law: Law, asked: Submission, body: acts.Attest) -> None:
+    _existing(connection, body)
+    check_statement(body, law.verifying(asked.member))
+
+
+def check_statement(body: acts.Attest, key: VerifyingKey) -> None:
+    """The statement is the actor's own, and about this version. Raises BadSignature or BadAttestation."""
+    dsse.verify_only(dsse.Envelope.from_bytes(body.statement), key)
+    head = projection.attested(body.statement)
+    if head.statement.get("_type") != acts.STATEMENT_TYPE:
+        raise BadAttestation("the statement is not an in-toto Statement v1", on=head.type[:100])
+    if len(head.type.split()) != 1 or not head.type.isprintable():
+        raise BadAttestation("a predicate type is a URI, without spaces", on=head.type[:100])
+    if head.type == acts.QUANTIZATION:
+        raise BadAttestation("the quantization facts come with the push, and with nothing else", on=head.type)
+    gates.about(head.type, head.statement, body.model, body.digest)
+
+
+def _push(connection: sa.Connection, law: Law, act: Act, body: acts.Push) -> None:
+    if body.model not in law.state.vaults:
+        raise Conflict("the model has not been created", on=body.model)
     newest = queries.newest_number(connection, body.model)
     if body.number != newest + 1:
         raise VersionTaken(f"the next version is {newest + 1}", on=f"{body.model}:{body.number}", hint=_AGAIN)
-    _vault(chain, queries.current_vault(connection, body.model), body)
-    _tags(connection, body)
-    _blobs(connection, body)
-    check_signed(chain, act, body)
-
-
-def _vault(chain: Chain, current: dict[str, Any] | None, body: acts.Push) -> None:
-    if (current is None) != (body.vault is not None):
-        raise VersionTaken("another push created the model first", on=body.model, hint=_AGAIN)
-    if body.vault is not None:
-        SealingPublicKey.from_bytes(body.vault.suite, body.vault.public)
-        for share in body.vault.shares:
-            chain.member(share.recipient)
-    epoch = body.vault.epoch if body.vault else (current or {})["epoch"]
-    if body.vault is not None and epoch != 1:
-        raise InvalidInput("a new model's vault begins at epoch 1", on=body.model)
-    if any(blob.epoch != epoch for blob in body.blobs):
+    if any(blob.epoch != law.state.vaults[body.model].epoch for blob in body.blobs):
         raise VersionTaken("the model's vault has moved to another epoch", on=body.model, hint=_AGAIN)
+    _tags(connection, body)
+    _blobs(connection, law, body)
+    check_signed(law.key_of(act), act, body)
 
 
 def _tags(connection: sa.Connection, body: acts.Push) -> None:
@@ -89,60 +193,49 @@ def _free(name: str, labels: set[str], model: str) -> None:
         raise AlreadyExists("a version has this name as its label", on=f"{model}:{name}", hint=_TAG)
 
 
-def _blobs(connection: sa.Connection, body: acts.Push) -> None:
-    brought = {blob.id: blob for blob in body.blobs}
-    contents = {blob.content for blob in body.blobs}
-    if len(brought) != len(body.blobs) or len(contents) != len(body.blobs):
+def _blobs(connection: sa.Connection, law: Law, body: acts.Push) -> None:
+    brought = {blob.content: blob for blob in body.blobs}
+    if len(brought) != len(body.blobs) or len({blob.id for blob in body.blobs}) != len(body.blobs):
         raise InvalidInput("a push names a blob twice", on=body.model)
-    stored = queries.stored(connection, body.model, {file.sha256 for file in body.files})
-    if contents & stored.keys():
-        raise VersionTaken("another push stored the same file first", on=body.model, hint=_AGAIN)
-    held = {blob: content for content, blob in stored.items()} | {
-        blob.id: blob.content for blob in body.blobs
+    rows = {
+        row["content"]: row
+        for row in queries.blob_rows(connection, body.model, {f.sha256 for f in body.files})
     }
-    sizes = queries.blob_sizes(connection, stored.values()) | {blob.id: blob.size for blob in body.blobs}
+    if brought.keys() & rows.keys():
+        raise VersionTaken("another push stored the same file first", on=body.model, hint=_AGAIN)
+    sizes = {content: row["size"] for content, row in rows.items()}
+    sizes |= {content: blob.size for content, blob in brought.items()}
     for file in body.files:
-        if held.get(file.blob) != file.sha256:
-            raise InvalidInput("a file names a blob that does not hold it", on=file.path)
-        if sizes[file.blob] != streaming.ciphertext_size(file.size):
+        if file.sha256 not in sizes:
+            raise InvalidInput("a file has no blob that holds it", on=file.path)
+        if sizes[file.sha256] != streaming.ciphertext_size(file.size):
             raise InvalidInput("a blob's size does not fit its file's", on=file.path)
-    if brought.keys() - {file.blob for file in body.files}:
+    if brought.keys() - {file.sha256 for file in body.files}:
         raise InvalidInput("a push brings a blob that no file uses", on=body.model)
+    # What a push reuses is what an act brought.
+    handover.genuine(connection, law, list(rows.values()))
 
 
-def _reused(connection: sa.Connection, chain: Chain, body: acts.Push) -> None:
-    """What a push reuses is what an act brought: a row put beside the ledger must not enter a version."""
-    brought = {blob.id for blob in body.blobs}
-    for row in queries.blob_rows(connection, {file.blob for file in body.files} - brought):
-        entry = ledger.entry(connection, row["seq"])
-        earlier = chain.authenticate(dsse.Envelope.from_bytes(entry.envelope))
-        if projection.Row(tables.blobs, row) not in projection.rows(earlier, entry.seq):
-            raise BadReference(
-                "the database names a blob that no act brought", on=row["id"], hint="run 'registry fsck'"
-            )
-
-
-def check_signed(chain: Chain, act: Act, body: acts.Push) -> None:
+def check_signed(publisher: VerifyingKey, act: Act, body: acts.Push) -> None:
     """The bundle and the attestations are the publisher's and speak of these very files.
 
     Raises BadSignature, BadDigest, BadAttestation or Malformed.
     """
-    publisher = chain.member(act.header.actor).identity.signing
     manifest = bundle.verify(body.bundle, publisher)
     manifest.compare({file.path: file.sha256 for file in body.files})
     if manifest.digest != body.digest:
         raise Untrusted("the bundle and the push disagree on the digest", on=body.model)
     for envelope in body.attestations:
-        dsse.verify(dsse.Envelope.from_bytes(envelope), publisher)
+        dsse.verify_only(dsse.Envelope.from_bytes(envelope), publisher)
     heads = [projection.attested(envelope) for envelope in body.attestations]
-    policy.attested([(head.type, head.statement) for head in heads], body.model, body.digest)
+    gates.attested([(head.type, head.statement) for head in heads], body.model, body.digest)
     attested = {row.values["path"] for row in projection.rows(act, 0) if row.table is tables.quantization}
     if attested != {file.path for file in body.files if file.path.endswith(".onnx")}:
         raise BadAttestation("the quantization facts are of other files than the pushed ones", on=body.model)
 
 
 def _alias(connection: sa.Connection, body: acts.Alias) -> None:
-    policy.releasable(queries.yank_of(connection, _existing(connection, body)), body.model)
+    gates.releasable(queries.yank_of(connection, _existing(connection, body)), body.model)
     labels, _ = queries.tags_taken(connection, body.model)
     _free(body.name, labels, body.model)
 
@@ -152,7 +245,7 @@ def _yank(connection: sa.Connection, body: acts.Yank) -> None:
         raise AlreadyExists("the version is yanked already", on=f"{body.model}:{body.number}")
 
 
-def _existing(connection: sa.Connection, body: acts.Alias | acts.Yank | acts.Pull) -> Reference:
+def _existing(connection: sa.Connection, body: acts.Alias | acts.Yank | acts.Pull | acts.Attest) -> Reference:
     ref = parse(f"{body.model}:{body.number}")
     if queries.version(connection, ref)["digest"] != body.digest:
         raise Conflict("the version has another digest than the act says", on=str(ref))

@@ -7,13 +7,18 @@
     │   ├── InvalidReference
     │   ├── InvalidModel
     │   ├── InvalidIdentity
+    │   ├── InvalidPolicy
     │   └── UnsafePath
     ├── NotFound                  3
     │   ├── HomeNotFound
     │   ├── ReferenceNotFound
+    │   ├── MemberNotFound        a member or a team
+    │   ├── GrantNotFound
     │   └── BlobMissing
     ├── Denied                    4
     │   ├── NotPermitted
+    │   ├── Disabled              the member's access was ended
+    │   ├── PolicyDenied
     │   ├── Yanked
     │   └── WrongPassphrase
     ├── Untrusted                 5  evidence that should hold does not
@@ -34,6 +39,7 @@
     ├── Conflict                  6
     │   ├── AlreadyExists
     │   ├── VersionTaken
+    │   ├── Outdated              the law has changed since the act was signed
     │   ├── SourceChanged
     │   └── BlobExists
     └── Unavailable               7  the world outside: store, database, disk
@@ -94,6 +100,10 @@ class InvalidIdentity(InvalidInput):
     code = "invalid-identity"
 
 
+class InvalidPolicy(InvalidInput):
+    code = "invalid-policy"
+
+
 class UnsafePath(InvalidInput):
     code = "unsafe-path"
 
@@ -111,6 +121,14 @@ class ReferenceNotFound(NotFound):
     code = "reference-not-found"
 
 
+class MemberNotFound(NotFound):
+    code = "member-not-found"
+
+
+class GrantNotFound(NotFound):
+    code = "grant-not-found"
+
+
 class BlobMissing(NotFound):
     code = "blob-missing"
 
@@ -122,6 +140,14 @@ class Denied(RegistryError):
 
 class NotPermitted(Denied):
     code = "not-permitted"
+
+
+class Disabled(Denied):
+    code = "disabled"
+
+
+class PolicyDenied(Denied):
+    code = "policy-denied"
 
 
 class Yanked(Denied):
@@ -208,6 +234,12 @@ class VersionTaken(Conflict):
     """Another act came first: ask for a new permit and sign again."""
 
     code = "version-taken"
+
+
+class Outdated(Conflict):
+    """The law has changed since the act was signed: sign again under the newest."""
+
+    code = "outdated"
 
 
 class SourceChanged(Conflict):

@@ -13,9 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from registry import acts, ledger
-from registry.ledger import Proof
-from registry.records import queries, tables
-from registry.records.projection import Row
+from registry.ledger import Entry, Proof
+from registry.records import queries, sealed, tables
+from registry.records.law_rows import Row
 from registry.refs import Reference
 
 _BESIDE = (
@@ -25,7 +25,12 @@ _BESIDE = (
     tables.opsets,
     tables.quantized_tensors,
 )
-_TELLING = (acts.Push.kind, acts.Alias.kind, acts.Yank.kind)  # pulls tell nothing of a version
+_TELLING = (
+    acts.Push.kind,
+    acts.Alias.kind,
+    acts.Yank.kind,
+    acts.Attest.kind,
+)  # pulls tell nothing of a version
 
 
 @dataclass(frozen=True)
@@ -37,14 +42,22 @@ class Evidence:
     note: str
     consistency: tuple[bytes, ...]  # from the tree size that the client remembers
     genesis: Proof
+    law: tuple[Entry, ...]  # the acts of the law after the last one that the client knows, in order
+    last: Proof  # the newest entry: it says which act of the law is the newest
     push: int  # sequence number of the version's push act
-    proofs: Mapping[int, Proof]  # every act that a row names or that speaks of the version
+    proofs: Mapping[
+        int, Proof
+    ]  # acts that a row names or that speak of the version; the law's next after each
     rows: tuple[Row, ...]
     later: tuple[bytes, ...]  # acts after the one that set the alias asked for, unverified
+    keys: Mapping[str, bytes]  # the sealed keys of the blobs, by SHA-256
 
 
-def gather(connection: sa.Connection, asked: Reference, known: int) -> Evidence:
-    """Collect the evidence. ``known`` is the remembered tree size, 0 for none.
+def gather(connection: sa.Connection, asked: Reference, known: int, law: int) -> Evidence:
+    """Collect the evidence.
+
+    ``known`` is the remembered tree size, 0 for none; ``law`` the entry of the newest act of the law that the
+    client knows, -1 for none.
 
     Raises ReferenceNotFound, or BadProof where the ledger has a hole.
     """
@@ -53,16 +66,20 @@ def gather(connection: sa.Connection, asked: Reference, known: int) -> Evidence:
     rows = tuple(_rows(connection, ref, asked))
     push = next(row.values["seq"] for row in rows if row.table is tables.versions)
     named = {row.values["seq"] for row in rows if "seq" in row.values} | set(_speaking(connection, ref))
+    named |= set(ledger.next_of_law(connection, named))
     return Evidence(
         asked,
         ref,
         ledger.newest_note(connection),
         ledger.consistency(connection, known, size),
         ledger.prove(connection, 0, size),
+        tuple(ledger.of_law(connection, max(law, 0))),
+        ledger.prove(connection, size - 1, size),
         push,
         {seq: ledger.prove(connection, seq, size) for seq in sorted(named)},
         rows,
         tuple(_later(connection, ref, rows)),
+        sealed.get(connection, [row.values["sealed"] for row in rows if row.table is tables.blobs]),
     )
 
 
@@ -72,18 +89,15 @@ def _rows(connection: sa.Connection, ref: Reference, asked: Reference) -> Iterat
     yield from _select(connection, tables.versions, version)
     for table in (*_BESIDE, tables.attestations, tables.yanks):
         yield from _select(connection, table, version)
-    for table in (tables.models, tables.vaults, tables.shares):
-        yield from _select(connection, table, model)
+    yield from _select(connection, tables.models, model)
     if asked.tag is not None:
         yield from _select(connection, tables.aliases, {**model, "name": asked.tag})
-    used = sa.select(tables.files.c.blob).where(
+    used = sa.select(tables.files.c.sha256).where(
         tables.files.c.model == ref.model, tables.files.c.number == ref.version
     )
-    yield from _fetch(connection, tables.blobs, tables.blobs.c.id.in_(used))
-    publisher = sa.select(tables.versions.c.publisher).where(
-        tables.versions.c.model == ref.model, tables.versions.c.number == ref.version
+    yield from _fetch(
+        connection, tables.blobs, tables.blobs.c.model == ref.model, tables.blobs.c.content.in_(used)
     )
-    yield from _fetch(connection, tables.members, tables.members.c.keyid.in_(publisher))
 
 
 def _select(connection: sa.Connection, table: sa.Table, where: Mapping[str, Any]) -> Iterator[Row]:

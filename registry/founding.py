@@ -12,14 +12,17 @@ from pathlib import Path
 
 from registry import acts, authority, disk, ledger, refs
 from registry.blobs import open_store
-from registry.chain import from_genesis, keys_of
-from registry.crypto import dsse
+from registry.crypto import dsse, possession
 from registry.crypto.checkpoint import LedgerKey
 from registry.crypto.identity import Identity
+from registry.crypto.sealing import SealingPrivateKey
 from registry.errors import AlreadyExists, BadProof, InvalidInput, WrongRegistry
-from registry.home import Config, Paths, dump, read_config
+from registry.home import Config, Paths, dump, host, read_config, version
+from registry.law.law import from_genesis
+from registry.law.state import ROOT
 from registry.records import schema
 from registry.records.database import open_engine, reading
+from registry.vaults import PublicVault, Reader, Sealer
 
 _OWN = frozenset(
     {"identity.pem", "ledger.pem", "registry.json.new"}
@@ -67,7 +70,7 @@ def _founded(
     paths: Paths, now: datetime, name: str, database: str | None, store: str | None, passphrase: bytes | None
 ) -> Founded:
     identity, key = Identity.generate(name), LedgerKey.generate()
-    genesis = _genesis(identity, key, now)
+    genesis, keys = _genesis(identity, key, now)
     config = Config(1, name, acts.decode(genesis.payload).digest, database, store)
     open_store(paths.store_url(config))
     engine = open_engine(paths.database_url(config))
@@ -78,17 +81,39 @@ def _founded(
     disk.create(paths.ledger_key, key.to_pem(passphrase), 0o600)
     try:
         schema.upgrade(engine)
-        authority.found(engine, key, genesis)
+        authority.found(engine, key, genesis, keys)
     finally:
         engine.dispose()
     return _open_home(paths, config, identity.signing.verifying.keyid)
 
 
-def _genesis(identity: Identity, key: LedgerKey, now: datetime) -> dsse.Envelope:
-    body = acts.Genesis(name=identity.name, admin=keys_of(identity.public), ledger=key.public.raw)
-    keyid, nonce = identity.signing.verifying.keyid, os.urandom(16).hex()
-    header = acts.Header(registry="", actor=keyid, time=acts.timestamp(now), nonce=nonce)
-    return dsse.sign(acts.encode(header, body), identity.signing)
+def _genesis(identity: Identity, key: LedgerKey, now: datetime) -> tuple[dsse.Envelope, dict[str, bytes]]:
+    """The genesis act, and the sealed share of the root vault that goes beside it.
+
+    The share is sealed before the act has a digest, so its place names no registry: there is one root vault
+    of epoch 1 for the first admin's key, and that key is made here.
+    """
+    release = key.release().public
+    sealer, root = Sealer("", release), SealingPrivateKey.generate()
+    vault = PublicVault(ROOT, 1, root.public)
+    share = sealer.share(vault, root, Reader.member(identity.public), limited=False)
+    made = acts.Vault(ROOT, 1, root.suite, root.public.to_bytes(), (share,))
+    body = acts.Genesis(
+        name=identity.name,
+        admin=possession.prove(identity),
+        ledger=key.public.raw,
+        release=acts.Release(release.suite, release.to_bytes()),
+        custody=acts.Custody(vaults=(made,)),
+    )
+    header = acts.Header(
+        registry="",
+        actor=identity.signing.keyid,
+        time=acts.timestamp(now),
+        nonce=os.urandom(16).hex(),
+        law="",
+        client=acts.Client(f"hallmark/{version()}", host()),
+    )
+    return dsse.sign(acts.encode(header, body), identity.signing), sealer.sealed
 
 
 def _open_home(paths: Paths, config: Config, keyid: str) -> Founded:
@@ -115,12 +140,12 @@ def _resumed(paths: Paths, asked: tuple[str, str | None, str | None]) -> Founded
         if schema.current(engine) is None:
             return None
         with reading(engine) as connection:
-            chain = from_genesis(ledger.entry(connection, 0).envelope, config.registry_id)
+            law = from_genesis(ledger.entry(connection, 0).envelope, config.registry_id)
     except (BadProof, WrongRegistry):
         return None  # this founding's genesis act never got into the database: begin anew
     finally:
         engine.dispose()
-    return _open_home(paths, config, next(iter(chain.members)))
+    return _open_home(paths, config, law.verifying(config.name).keyid)
 
 
 def _absolute_store(store: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ import sqlalchemy as sa
 
 from registry import ledger, seen
 from registry.blobs import BlobInfo
-from registry.chain import from_genesis
 from registry.context import Context
 from registry.errors import BlobMissing, Untrusted
+from registry.law.law import from_genesis
 from registry.records import leases, queries, schema, tables
 from registry.records.database import reading, writing
 from registry.replay import Finding, check_ledger, compare_projection, project
@@ -48,7 +49,7 @@ def fsck(context: Context) -> Checked:
     stored = [info.id for info in context.store.list()]
     with reading(context.engine) as connection:
         findings = [*check_ledger(connection, context.config.registry_id), *compare_projection(connection)]
-        findings += _remembered(context, connection, note)
+        findings += [*_sealed(connection), *_remembered(context, connection, note)]
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()
@@ -62,11 +63,24 @@ def _remembered(context: Context, connection: sa.Connection, note: str) -> Itera
     """The ledger extends the checkpoint that this home remembers: it was not rolled back, nor rewritten."""
     file = context.paths.checkpoint
     try:
-        chain = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
+        law = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
         path = ledger.consistency(connection, seen.size_of(note), ledger.tree_size(connection))
-        seen.accept(file, chain, ledger.newest_note(connection), path, note)
+        seen.accept(file, law, ledger.newest_note(connection), path, note)
     except Untrusted as error:
         yield Finding(error.code, str(file), error.message)
+
+
+def _sealed(connection: sa.Connection) -> Iterator[Finding]:
+    """Every sealed key that counts is there and unchanged, and none that was superseded."""
+    found = {row.sha256: bytes(row.ciphertext) for row in connection.execute(sa.select(tables.sealed))}
+    named = queries.sealed_in_use(connection)
+    for digest in sorted(named - found.keys()):
+        yield Finding("key-missing", digest, "a sealed key that an act names is gone")
+    for digest in sorted(found.keys() - named):
+        yield Finding("key-left", digest, "a sealed key is there that nothing names any more")
+    for digest, ciphertext in found.items():
+        if hashlib.sha256(ciphertext).hexdigest() != digest:
+            yield Finding("key-changed", digest, "a sealed key is not what its SHA-256 says")
 
 
 def _blobs(context: Context, recorded: dict[str, tuple[int, str]]) -> Iterator[Finding]:

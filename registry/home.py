@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from registry.errors import HomeNotFound, InvalidInput
 
 CONFIG = "registry.json"
 _LIMIT = 64 << 10  # bytes
+_HOST = 255  # characters of a machine's name
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,6 +73,23 @@ class Paths:
 
     def store_url(self, config: Config) -> str:
         return config.store or str(self.home / "blobs")
+
+
+def version() -> str:
+    """The version of the installed program."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as find
+
+    try:
+        return find("hallmark-registry")
+    except PackageNotFoundError:
+        return "0"
+
+
+def host() -> str:
+    """This machine's name, for the record."""
+    name = socket.gethostname()[:_HOST]
+    return name if name.isprintable() else ""
 
 
 def default_home() -> Path:

@@ -17,16 +17,23 @@ from typing import IO
 import msgspec
 
 from registry import disk
-from registry.acts import Blob, Model, Nonce, Vault
+from registry.acts import Blob
+from registry.acts.parts import Model, Nonce
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line: the push, its model, and the vault that the blob keys are sealed to."""
+    """The first line: the push, its model, and the public half that the blob keys are sealed to."""
 
     push: Nonce
     model: Model
-    vault: Vault | None  # of a model that this push creates
     public: bytes
+
+
+class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A committed blob, and its sealed key, which travels beside the act."""
+
+    blob: Blob
+    key: bytes
 
 
 class Journal:
@@ -37,7 +44,7 @@ class Journal:
         self._path = path
         self.push = secrets.token_hex(16)
         self.opening: Opening | None = None
-        self.blobs: dict[str, Blob] = {}  # by plaintext SHA-256
+        self.blobs: dict[str, Stored] = {}  # by plaintext SHA-256
         self._read()
 
     def begin(self, opening: Opening) -> None:
@@ -50,10 +57,10 @@ class Journal:
                 self._file.truncate()
             self._append(opening)
 
-    def add(self, blob: Blob) -> None:
+    def add(self, stored: Stored) -> None:
         """Note a committed blob."""
-        self.blobs[blob.content] = blob
-        self._append(blob)
+        self.blobs[stored.blob.content] = stored
+        self._append(stored)
 
     def close(self, *, done: bool) -> None:
         """Unlock; forget everything when the push is done. A journal only saves work: this never raises."""
@@ -78,8 +85,8 @@ class Journal:
                 self.opening = msgspec.json.decode(lines[0], type=Opening)
                 self.push = self.opening.push
             for line in lines[1:]:
-                blob = msgspec.json.decode(line, type=Blob)
-                self.blobs[blob.content] = blob
+                stored = msgspec.json.decode(line, type=Stored)
+                self.blobs[stored.blob.content] = stored
         except (msgspec.DecodeError, UnicodeDecodeError):
             return
 

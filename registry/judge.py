@@ -6,37 +6,31 @@ step that proves it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from registry import acts, bundle, policy
+from registry import acts, bundle
 from registry.acts import Act
-from registry.chain import Chain, Member, from_genesis
 from registry.crypto import dsse
 from registry.crypto.checkpoint import Checkpoint
-from registry.errors import BadReference, Malformed
+from registry.crypto.keys import VerifyingKey
+from registry.decisions import check_attester, check_statement
+from registry.errors import BadAuthority, BadProof, BadReference, Denied
 from registry.evidence import Evidence
+from registry.law import rights
+from registry.law.law import Law
+from registry.lawbook import Lawbook, check_whole
 from registry.manifest import Manifest
+from registry.policy import gates
 from registry.records import projection, tables
-from registry.records.projection import Attested, Row
+from registry.records.law_rows import blob_of
+from registry.records.projection import Attested
 from registry.refs import Reference
 from registry.ritual import Ritual
+from registry.rows import hold_rows
 
-_RIGHTS = {acts.Push: "push", acts.Alias: "promote", acts.Yank: "promote"}
-_WHOLE = (
-    tables.versions,
-    tables.version_metadata,
-    tables.files,
-    tables.quantization,
-    tables.opsets,
-    tables.quantized_tensors,
-    tables.attestations,
-)
-_SHARED = (tables.models, tables.vaults, tables.shares)  # written by the push that created the model
-
-Accept = Callable[[Chain], Checkpoint]
-Key = tuple[Any, ...]
+Accept = Callable[[Law], Checkpoint]
+Asking = Callable[[Law, Act, list[Act]], str]  # asks the policies about a push and its attestations
 
 
 @dataclass(frozen=True)
@@ -44,52 +38,134 @@ class Judged:
     """A version whose evidence holds: it may be asked for, and is not yet released."""
 
     ref: Reference
-    body: acts.Push
+    push: Act
+    body: acts.Push  # of the push
+    entry: int  # of the push
     time: str
-    publisher: Member
+    publisher: str
     manifest: Manifest
-    attestations: tuple[Attested, ...]
-    blobs: Mapping[str, acts.Blob]  # every blob the version uses, as the acts record it
-    vault: tuple[int, str]  # epoch and suite of the model's vault
+    attestations: tuple[Attested, ...]  # the publisher's own, with the push
+    blobs: Mapping[str, acts.Blob]  # by content: every blob the version uses, as the acts record it now
+    keys: Mapping[str, bytes]  # their sealed keys, by SHA-256
+    attests: Mapping[int, Act]  # further attestations, by ledger entry
+    law: Law
+    head: str  # where the law ended then: it goes on
 
 
-def judge(evidence: Evidence, registry_id: str, accept: Accept, ritual: Ritual) -> Judged:
+def judge(evidence: Evidence, lawbook: Lawbook, accept: Accept, asking: Asking, ritual: Ritual) -> Judged:
     """Walk steps 1 to 7. ``accept`` is the memory of earlier checkpoints. Raises Untrusted or Denied."""
     with ritual.step(1) as said:
-        chain = from_genesis(evidence.genesis.entry.envelope, registry_id)
-        said.append(f"registry {registry_id[:16]}")
+        law = lawbook.begin(evidence.genesis.entry.envelope)
+        said.append(f"registry {law.registry_id[:16]}")
     with ritual.step(2) as said:
-        checkpoint = accept(chain)
+        checkpoint = accept(law)
         said.append(f"{checkpoint.size} acts, root {checkpoint.root.hex()[:16]}")
     with ritual.step(3) as said:
-        for proof in (evidence.genesis, *evidence.proofs.values()):
+        proofs = evidence.proofs.values()
+        for proof in (evidence.genesis, evidence.last, *proofs):
             proof.check(checkpoint)
-        said.append(f"{1 + len(evidence.proofs)} acts, the push is entry {evidence.push}")
+        newest(evidence, checkpoint)
+        said.append(f"{1 + len(proofs)} acts, the push is entry {evidence.push}")
     with ritual.step(4) as said:
-        proven = {seq: _authorised(chain, proof.entry.envelope) for seq, proof in evidence.proofs.items()}
+        for entry in evidence.law:
+            law.follow(entry.envelope, entry.seq)
+        check_whole(law, evidence.last.entry)
+        proven = {seq: authorised(law, proof.entry.envelope) for seq, proof in evidence.proofs.items()}
+        _in_time(law, proven)
         push, body = _push(proven, evidence)
-        publisher = chain.member(push.header.actor)
-        said.append(f"pushed by {publisher.identity.name}")
+        publisher = law.signer(push).name
+        said.append(f"pushed by {_standing(law, push)}; {law.state.position} act(s) of the law")
     with ritual.step(5) as said:
-        _rows(evidence, proven)
+        hold_rows(evidence, proven)
         _reference(evidence, body, proven)
         said.append(f"{body.model}:{body.number} sha256:{body.digest[:16]}")
     with ritual.step(6) as said:
-        manifest = _signature(body, publisher)
-        said.append(f"{len(manifest.files)} files signed by {publisher.identity.name}")
+        manifest = _signature(body, law.key_of(push))
+        said.append(f"{len(manifest.files)} files signed by {publisher}")
     with ritual.step(7) as said:
-        attested = _policy(evidence, proven, body, publisher)
-        said.append(f"not yanked; {len(attested)} attestation(s)")
-    blobs, vault = _keys(proven, body)
-    return Judged(evidence.ref, body, push.header.time, publisher, manifest, attested, blobs, vault)
+        attested = _gates(evidence, proven, body, law.key_of(push))
+        others = {seq: act for seq, act in proven.items() if isinstance(act.body, acts.Attest)}
+        said.append(f"not yanked; {len(attested) + len(others)} attestation(s)")
+        said.append(asking(law, push, list(others.values())))
+    return Judged(
+        evidence.ref,
+        push,
+        body,
+        evidence.push,
+        push.header.time,
+        publisher,
+        manifest,
+        attested,
+        _blobs(evidence, body),
+        evidence.keys,
+        others,
+        law,
+        law.head,
+    )
 
 
-def _authorised(chain: Chain, envelope: bytes) -> Act:
-    act = chain.authenticate(dsse.Envelope.from_bytes(envelope))
-    right = _RIGHTS.get(type(act.body))
-    if right is not None:
-        chain.require(act.header.actor, right, str(act.model))
+def newest(evidence: Evidence, checkpoint: Checkpoint) -> None:
+    """The entry that speaks for the law is the last one that the checkpoint covers."""
+    if evidence.last.entry.seq != checkpoint.size - 1:
+        raise BadProof("the entry shown as the newest is not", on=f"entry {evidence.last.entry.seq}")
+
+
+def authorised(law: Law, envelope: bytes) -> Act:
+    """An act of the ledger, by somebody who had the right to it when they signed. Raises BadAuthority."""
+    act = law.admitted(dsse.Envelope.from_bytes(envelope))
+    if act.is_law and not law.holds(act):
+        raise BadAuthority("an act in the ledger is not of the law", on=f"{act.kind} {act.digest[:16]}")
+    try:
+        _by_right(law, act)
+    except Denied as error:
+        raise BadAuthority(f"there was no right to it then: {error.message}", on=error.on) from error
+    if isinstance(act.body, acts.Attest):
+        check_statement(act.body, law.key_of(act))
     return act
+
+
+def _by_right(law: Law, act: Act) -> None:
+    time, at, model = act.header.time, law.position(act), str(act.model)
+    for right in _rights(act.body):
+        rights.require(law.state, law.signer(act).name, right, model, time, at)
+    if isinstance(act.body, acts.Attest):
+        check_attester(law, law.signer(act).name, model, time, at)
+
+
+def _rights(body: acts.Body) -> tuple[str, ...]:
+    match body:
+        case acts.Push():
+            return ("push", "promote") if body.aliases else ("push",)
+        case acts.Alias() | acts.Yank():
+            return ("promote",)
+        case acts.Pull():
+            return ("pull",)
+    return ()
+
+
+def _in_time(law: Law, proven: Mapping[int, Act]) -> None:
+    """Every act came into the ledger before the law under which it was signed had changed.
+
+    Otherwise who has lost a right could sign under the old law, and a door that helps them admit it.
+    """
+    seqs = {act.digest: seq for seq, act in proven.items()}
+    for seq, act in proven.items():
+        changed = None if act.is_law else law.next_after(act)
+        if changed is not None and seqs.get(changed, -1) <= seq:
+            raise BadAuthority(
+                "the act was admitted under a law that had changed before", on=f"entry {seq}: {act.kind}"
+            )
+
+
+def _standing(law: Law, push: Act) -> str:
+    """Who signed, and what has become of them since: what they signed then stays valid."""
+    name = law.signer(push).name
+    keys = law.state.member(name).keys
+    identity = keys.at()
+    if identity is None:
+        return f"{name}, disabled since (entry {law.entry(keys.since())}), who might push then"
+    replaced = identity.signing.keyid != push.header.actor
+    return f"{name}, with a key replaced since" if replaced else name
 
 
 def _push(proven: Mapping[int, Act], evidence: Evidence) -> tuple[Act, acts.Push]:
@@ -99,54 +175,6 @@ def _push(proven: Mapping[int, Act], evidence: Evidence) -> tuple[Act, acts.Push
             "the version's entry in the ledger is not a push", on=f"{evidence.ref}: {act.kind}"
         )
     return act, act.body
-
-
-def _rows(evidence: Evidence, proven: Mapping[int, Act]) -> None:
-    """The database's rows are exactly what the acts write: no cell edited, no row added or lost."""
-    written = {seq: _indexed(projection.rows(act, seq)) for seq, act in proven.items()}
-    for row in evidence.rows:
-        seq = row.values.get("seq", evidence.push)
-        expected = written.get(seq, {}).get(_key(row))
-        if expected != row.values:
-            _refuse(row, expected)
-    _complete(evidence, written)
-
-
-def _complete(evidence: Evidence, written: Mapping[int, Mapping[Key, dict[str, Any]]]) -> None:
-    """No row was lost: what the push wrote, what the model's first push wrote of the model, the publisher."""
-    found = {_key(row) for row in evidence.rows}
-    for seq, rows in written.items():
-        needed = {table.name for table in (_SHARED if seq != evidence.push else (*_SHARED, *_WHOLE))}
-        for key, values in rows.items():
-            if key[0] in needed and key not in found:
-                raise BadReference(
-                    "the database has lost a row of this version", on=f"{key[0]} {_where(values)}"
-                )
-    used = {(tables.blobs.name, row.values["blob"]) for row in evidence.rows if row.table is tables.files}
-    if used - found or not any(row.table is tables.members for row in evidence.rows):
-        raise BadReference(
-            "the database has lost a blob or the publisher of this version", on=f"{evidence.ref}"
-        )
-
-
-def _refuse(row: Row, expected: Mapping[str, Any] | None) -> None:
-    changed = [name for name in row.values if expected is not None and expected.get(name) != row.values[name]]
-    what = f"{row.table.name}.{', '.join(changed)}" if changed else f"a row of {row.table.name}"
-    raise BadReference(
-        "the database does not say what the signed act says", on=f"{what} {_where(row.values)}"
-    )
-
-
-def _where(values: Mapping[str, Any]) -> str:
-    return " ".join(str(values[name]) for name in ("model", "number", "path", "name", "id") if name in values)
-
-
-def _indexed(rows: Iterable[Row]) -> dict[Key, dict[str, Any]]:
-    return {_key(row): row.values for row in rows}
-
-
-def _key(row: Row) -> Key:
-    return (row.table.name, *(row.values[column.name] for column in row.table.primary_key))
 
 
 def _reference(evidence: Evidence, body: acts.Push, proven: Mapping[int, Act]) -> None:
@@ -161,9 +189,6 @@ def _reference(evidence: Evidence, body: acts.Push, proven: Mapping[int, Act]) -
         )
     if asked.tag is not None and asked.tag != body.label:
         _alias(evidence, asked.tag, body.number)
-    for blob in {file.blob for file in body.files}:
-        if not any(blob == brought.id for act in proven.values() for brought in _brought(act)):
-            raise BadReference("no act has brought a blob that the version uses", on=blob)
 
 
 def _alias(evidence: Evidence, name: str, number: int) -> None:
@@ -177,37 +202,30 @@ def _alias(evidence: Evidence, name: str, number: int) -> None:
             raise BadReference("the alias was moved since, and the database hides it", on=f"{evidence.asked}")
 
 
-def _brought(act: Act) -> tuple[acts.Blob, ...]:
-    return act.body.blobs if isinstance(act.body, acts.Push) else ()
-
-
-def _signature(body: acts.Push, publisher: Member) -> Manifest:
-    manifest = bundle.verify(body.bundle, publisher.identity.signing)
+def _signature(body: acts.Push, publisher: VerifyingKey) -> Manifest:
+    manifest = bundle.verify(body.bundle, publisher)
     manifest.compare({file.path: file.sha256 for file in body.files})
     if manifest.digest != body.digest:
         raise BadReference("the bundle speaks of another digest than the act", on=manifest.digest)
     return manifest
 
 
-def _policy(
-    evidence: Evidence, proven: Mapping[int, Act], body: acts.Push, publisher: Member
+def _gates(
+    evidence: Evidence, proven: Mapping[int, Act], body: acts.Push, publisher: VerifyingKey
 ) -> tuple[Attested, ...]:
     on = str(evidence.ref)
     for act in proven.values():
         if isinstance(act.body, acts.Yank) and (act.model, act.number) == (body.model, body.number):
-            policy.releasable({"reason": act.body.reason}, on)
+            gates.releasable({"reason": act.body.reason}, on)
     heads = []
     for envelope in body.attestations:
-        dsse.verify(dsse.Envelope.from_bytes(envelope), publisher.identity.signing)
+        dsse.verify_only(dsse.Envelope.from_bytes(envelope), publisher)
         heads.append(projection.attested(envelope))
-    policy.attested([(head.type, head.statement) for head in heads], body.model, body.digest)
+    gates.attested([(head.type, head.statement) for head in heads], body.model, body.digest)
     return tuple(heads)
 
 
-def _keys(proven: Mapping[int, Act], body: acts.Push) -> tuple[dict[str, acts.Blob], tuple[int, str]]:
-    brought = {blob.id: blob for act in proven.values() for blob in _brought(act)}
-    vaults = [act.body.vault for act in proven.values() if isinstance(act.body, acts.Push) and act.body.vault]
-    if len(vaults) != 1 or vaults[0] is None:
-        raise Malformed("the model's vault is not in the evidence", on=body.model)
-    used = {file.blob: brought[file.blob] for file in body.files}
-    return used, (vaults[0].epoch, vaults[0].suite)
+def _blobs(evidence: Evidence, body: acts.Push) -> dict[str, acts.Blob]:
+    """The blobs of the version, from rows that acts wrote: a push, or the newest rotation."""
+    rows = {row.values["content"]: row.values for row in evidence.rows if row.table is tables.blobs}
+    return {file.sha256: blob_of(rows[file.sha256]) for file in body.files}

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from registry.acts import Act
+from registry.acts import LAW, Act
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, LedgerKey, origin_of, sign_checkpoint
 from registry.errors import BadCheckpoint, BadProof
 from registry.records.tables import acts, head, nodes
 
 HEAD = 1  # the id of the one row of the head table
-_BATCH = 500  # tree nodes asked for in one query
+_SHAPES = (1, 4, 16, 64, 256)  # how many tree nodes one query asks for
+_BATCH = _SHAPES[-1]
 
 Place = tuple[int, int]  # (level, position) of a complete subtree
 
@@ -45,7 +47,7 @@ def append(connection: sa.Connection, act: Act, envelope: bytes, key: LedgerKey,
     """Append an act, its tree nodes and a new checkpoint; return its sequence number."""
     size = tree_size(connection)
     row = {"kind": act.kind, "digest": act.digest, "actor": act.header.actor, "time": act.header.time}
-    place = {"seq": size, "model": act.model, "number": act.number}
+    place = {"seq": size, "model": act.model, "number": act.number, "target": act.target}
     connection.execute(sa.insert(acts), {**row, **place, "envelope": envelope})
     added = merkle.appended_nodes(size, merkle.leaf_hash(envelope), reader(connection))
     connection.execute(
@@ -105,6 +107,21 @@ def entries(connection: sa.Connection, start: int = 0) -> Iterator[Entry]:
             yield Entry(seq, bytes(envelope))
 
 
+def of_law(connection: sa.Connection, after: int) -> list[Entry]:
+    """The acts of the law after an entry, in order, as the index has them."""
+    query = sa.select(acts.c.seq, acts.c.envelope).where(acts.c.kind.in_(LAW), acts.c.seq > after)
+    return [Entry(seq, bytes(envelope)) for seq, envelope in connection.execute(query.order_by(acts.c.seq))]
+
+
+def next_of_law(connection: sa.Connection, seqs: Iterable[int]) -> Iterator[int]:
+    """For each entry the next act of the law after it, where there is one."""
+    for seq in seqs:
+        query = sa.select(sa.func.min(acts.c.seq)).where(acts.c.kind.in_(LAW), acts.c.seq > seq)
+        found: int | None = connection.execute(query).scalar_one()
+        if found is not None:
+            yield found
+
+
 def prove(connection: sa.Connection, seq: int, size: int) -> Proof:
     """The inclusion proof of entry ``seq`` in the tree of ``size`` acts."""
     path = merkle.inclusion_path(seq, size, reader(connection)) if 0 <= seq < size else []
@@ -124,8 +141,7 @@ def reader(connection: sa.Connection) -> Callable[[Sequence[Place]], Mapping[Pla
     def read(wanted: Sequence[Place]) -> Mapping[Place, bytes]:
         found: dict[Place, bytes] = {}
         for begin in range(0, len(wanted), _BATCH):
-            query = sa.select(nodes).where(_any_of(wanted[begin : begin + _BATCH]))
-            found.update({(level, index): bytes(node) for level, index, node in connection.execute(query)})
+            found.update(_fetched(connection, wanted[begin : begin + _BATCH]))
         if missing := [place for place in wanted if place not in found]:
             raise BadProof(
                 "a node of the ledger's tree is missing", on=f"level {missing[0][0]}, {missing[0][1]}"
@@ -135,10 +151,24 @@ def reader(connection: sa.Connection) -> Callable[[Sequence[Place]], Mapping[Pla
     return read
 
 
-def _any_of(places: Sequence[Place]) -> sa.ColumnElement[bool]:
-    return sa.or_(
-        sa.false(), *(sa.and_(nodes.c.level == level, nodes.c.position == at) for level, at in places)
+@cache
+def _lookup(count: int) -> sa.Select[Any]:
+    """A query for ``count`` nodes: of few shapes, so that each is compiled once."""
+    places = ((f"level{n}", f"position{n}") for n in range(count))
+    wanted = (
+        sa.and_(nodes.c.level == sa.bindparam(level), nodes.c.position == sa.bindparam(position))
+        for level, position in places
     )
+    return sa.select(nodes).where(sa.or_(*wanted))
+
+
+def _fetched(connection: sa.Connection, places: Sequence[Place]) -> Iterator[tuple[Place, bytes]]:
+    count = next(size for size in _SHAPES if size >= len(places))
+    padded = [*places, *[places[-1]] * (count - len(places))]
+    values = {f"level{n}": level for n, (level, _) in enumerate(padded)}
+    values |= {f"position{n}": position for n, (_, position) in enumerate(padded)}
+    for level, index, node in connection.execute(_lookup(count), values):
+        yield (level, index), bytes(node)
 
 
 def _sign(connection: sa.Connection, size: int, key: LedgerKey, registry_id: str) -> str:

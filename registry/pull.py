@@ -36,19 +36,25 @@ class Pulled:
 
 
 def pull(
-    context: Context, ref: str, directory: Path, *, force: bool = False, observer: Observer | None = None
+    context: Context,
+    ref: str,
+    directory: Path,
+    *,
+    force: bool = False,
+    purpose: str = "pull",
+    observer: Observer | None = None,
 ) -> Pulled:
     """Verify a version and write it: every file, or none.
 
     ``force`` writes into a directory that has content: verified files replace those of the same names,
-    one by one, and files of other names stay. The bundle is written as ``model.sig``. Raises
-    AlreadyExists, and what ``checkout`` raises.
+    one by one, and files of other names stay. The bundle is written as ``model.sig``. ``purpose`` is a
+    name recorded in the pull act. Raises AlreadyExists, and what ``checkout`` raises.
     """
     directory = directory.absolute()
     _check_target(directory, force)
     with _staging(directory) as staging:
         ritual = Ritual(observer)
-        released = release(context, ref, "pull", ritual)
+        released = release(context, ref, purpose, ritual)
         _write(context, released, staging, ritual)
         _publish(staging, directory, force)
     body = released.judged.body

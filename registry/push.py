@@ -1,8 +1,9 @@
 """Push: six hops from a path to a published version.
 
-1. parse the reference, ask whether this member may push there; 2. inspect the model; 3. one pass over
-each file into the store; 4. sign the bundle and the attestations; 5. sign the push act; 6. submit it.
-The commit of hop 6 is the publication: a crash before it leaves at most orphan blobs.
+1. parse the reference, ask whether this member may push there; 2. inspect the model; 3. create the model
+where it is new, then one pass over each file into the store; 4. sign the bundle and the attestations;
+5. sign the push act; 6. submit it. The commit of hop 6 is the publication: a crash before it leaves at
+most orphan blobs, and a model without versions.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from registry import acts, bundle, refs, statements
 from registry.authority import Permit, Receipt
 from registry.context import Context
 from registry.errors import InvalidReference, VersionTaken
-from registry.journal import open_journal
+from registry.journal import Stored, open_journal
 from registry.manifest import Manifest
 from registry.refs import Reference
 from registry.source import collect, inspect_source
@@ -69,7 +68,7 @@ def push(
     upload = Upload(context, target.model, journal)
     done = False
     try:
-        upload.begin(upload.permit())  # hop 1
+        upload.begin()  # hop 1
         source = collect(path)
         wish = _Wish(target, label, names, dict(metadata or {}), inspect_source(source))  # hop 2
         published = _publish(context, upload, wish, upload.store(source))  # hops 3 to 6
@@ -103,15 +102,14 @@ def _publish(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded) 
 
 
 def _submit(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded, given: Permit) -> Pushed:
-    upload.follow(given)
+    upload.follow()
     # Another push may have stored the same content meanwhile: the model keeps one blob of it.
-    files = tuple(
-        msgspec.structs.replace(file, blob=given.stored.get(file.sha256, file.blob))
-        for file in uploaded.files
-    )
-    body = _body(context, upload, wish, files, given.number)
-    receipt: Receipt = context.act(body, push=upload.push)
-    upload.discard_unused(files)
+    files = uploaded.files
+    brought = upload.brought({file.sha256 for file in files} - given.stored.keys())
+    body = _body(context, brought, wish, files, given.number)
+    keys = {one.blob.key.sha256: one.key for one in brought}
+    receipt: Receipt = context.act(body, push=upload.push, keys=keys)
+    upload.discard_unused(brought)
     return Pushed(
         wish.ref.at(given.number),
         body.digest,
@@ -123,7 +121,7 @@ def _submit(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded, g
 
 
 def _body(
-    context: Context, upload: Upload, wish: _Wish, files: tuple[acts.File, ...], number: int
+    context: Context, brought: tuple[Stored, ...], wish: _Wish, files: tuple[acts.File, ...], number: int
 ) -> acts.Push:
     signing, model = context.identity.signing, wish.ref.model
     manifest = Manifest.of(model, {file.path: file.sha256 for file in files})
@@ -136,7 +134,6 @@ def _body(
         metadata=wish.metadata,
         bundle=bundle.sign(manifest, signing),
         files=files,
-        blobs=upload.brought(files),
-        vault=upload.vault,
+        blobs=tuple(one.blob for one in brought),
         attestations=(statements.quantization(model, manifest.digest, wish.facts, signing),),
     )

@@ -72,7 +72,7 @@ class Ritual:
         try:
             yield
         except (Untrusted, Denied) as error:
-            error.step = f"{number} ({STEPS[number - 1].name})"
+            error.step = error.step or f"{number} ({STEPS[number - 1].name})"
             self._note(number, False, str(error))
             raise
 

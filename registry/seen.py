@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 from registry import disk
-from registry.chain import Chain
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
 from registry.errors import BadCheckpoint, BadProof, InvalidInput, NotFound
+from registry.law.law import Law
 
 _LIMIT = 64 << 10  # bytes
 _HINT = "restore the home from a backup; without its memory a rollback would pass"
@@ -35,16 +35,14 @@ def size_of(note: str) -> int:
     return int(size) if size.isascii() and size.isdigit() and len(size) <= _DIGITS else 0
 
 
-def accept(
-    path: Path, chain: Chain, note: str, consistency: tuple[bytes, ...], remembered: str
-) -> Checkpoint:
+def accept(path: Path, law: Law, note: str, consistency: tuple[bytes, ...], remembered: str) -> Checkpoint:
     """The checkpoint in ``note``, if the ledger's key signed it and it extends the remembered one.
 
     ``remembered`` is the note that ``consistency`` was asked for. Raises BadCheckpoint.
     """
-    new = open_checkpoint(note, origin_of(chain.registry_id), chain.ledger)
+    new = open_checkpoint(note, origin_of(law.registry_id), law.ledger)
     if remembered:
-        _extends(open_checkpoint(remembered, new.origin, chain.ledger), new, consistency)
+        _extends(open_checkpoint(remembered, new.origin, law.ledger), new, consistency)
     if new.size > size_of(remembered):
         _advance(path, note, new.size)
     return new

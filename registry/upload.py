@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
 import msgspec
 
-from registry import acts, vaults
+from registry import acts, keyring
 from registry.acts import Blob, File
 from registry.authority import Permit, end_lease, permit, renew
 from registry.context import Context
 from registry.crypto import streaming
+from registry.enacting import create
 from registry.errors import BlobMissing, Conflict, Unavailable
-from registry.journal import Journal, Opening
+from registry.heartbeat import Heartbeat
+from registry.journal import Journal, Opening, Stored
+from registry.law.law import Law
 from registry.progress import Progress
 from registry.records import leases
 from registry.source import SourceFile
 from registry.transfer import hash_plain, seal
+from registry.vaults import PublicVault, Sealer
+
+_UNSEALED = acts.Sealed(suite="none", sha256="0" * 64)
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,9 @@ class Upload:
         self._model = model
         self._journal = journal
         self._keys: dict[str, bytes] = {}  # blob id to key, of blobs that this process stored
-        self.vault: acts.Vault | None = None  # of a model that this push creates
-        self._public: tuple[int, str, bytes] = (0, "", b"")  # epoch, suite, public half of the vault
+        self._vault: PublicVault | None = None  # what the blob keys are sealed to
+        self._sealer: Sealer | None = None
+        self._exists = False  # the model has been created
         self._held: datetime | None = None  # when the lease was last taken
         self._lapsed = False  # it had run out before it was taken again: gc may have been here
 
@@ -72,25 +79,35 @@ class Upload:
         self._held = now
         return now
 
-    def begin(self, given: Permit) -> None:
-        """Settle on a vault, and keep what an interrupted push sealed to it and the store still has."""
-        opened = self._journal.opening
-        if given.vault is None:
-            self.vault = (opened.vault if opened else None) or self._new_vault()
-        self._public = given.vault or self._vault_public()
-        if opened is None or opened.public != self._public[2]:
-            self._open_journal()
+    def begin(self) -> None:
+        """Ask whether this member may push here. Raises NotPermitted before a byte is read."""
+        self._exists = self.permit().exists
+
+    def _prepare(self) -> None:
+        """Create the model where it is new; keep what an interrupted push stored and can still use."""
+        if not self._exists:
+            create(self._context, self._model)
+        self._settle(self._context.law())
         # What an act has recorded already is no longer this push's to bring, and never its to remove.
         recorded = self.permit(contents=self._journal.blobs.keys()).stored
-        for blob in list(self._journal.blobs.values()):
-            if blob.content in recorded or not self._in_store(blob):
-                del self._journal.blobs[blob.content]
+        for stored in list(self._journal.blobs.values()):
+            if stored.blob.content in recorded or not self._in_store(stored.blob):
+                del self._journal.blobs[stored.blob.content]
+
+    def _settle(self, law: Law) -> None:
+        """From here on blob keys are sealed to the vault that ``law`` names; others are stale."""
+        self._sealer = Sealer(law.registry_id, law.release)
+        self._vault = vault = keyring.public(law, self._model)
+        opened = self._journal.opening
+        if opened is None or opened.public != vault.public.raw:
+            self._journal.begin(Opening(self.push, self._model, vault.public.raw))
 
     def store(self, source: Collection[SourceFile]) -> Uploaded:
-        """Store every file. Raises SourceChanged, DiskTrouble or StoreUnavailable."""
+        """Store every file; the model is made for them. Raises SourceChanged, Conflict or Unavailable."""
+        self._prepare()
         sizes = [file.size for file in source]
         known = self.permit(sizes=frozenset(sizes)).sizes | _repeated(sizes) | self._journaled_sizes()
-        progress = _Heartbeat(self._context, self.renew)
+        progress = Heartbeat(self._context, self.renew)
         progress.begin("storing", sum(sizes))
         reused = 0
         files = []
@@ -102,43 +119,40 @@ class Upload:
         progress.end()
         return Uploaded(tuple(files), reused)
 
-    def follow(self, given: Permit) -> None:
-        """When another push created the model first, seal this push's blob keys to that model's vault.
+    def follow(self) -> None:
+        """When the model's vault has begun a new epoch meanwhile, seal this push's blob keys to that.
 
         Raises Conflict where that cannot be done, or where gc took this push for dead and its blobs with it.
         """
+        stored = list(self._journal.blobs.values())
         # The lease is held again by now, so what is still there stays.
-        if self._lapsed and not all(self._in_store(blob) for blob in self._journal.blobs.values()):
+        if self._lapsed and not all(self._in_store(one.blob) for one in stored):
             raise Conflict(
                 "the push was silent for too long, and gc took its blobs", on=self._model, hint="push again"
             )
-        if given.vault is None or given.vault == self._public:
+        law = self._context.law()
+        if keyring.public(law, self._model) == self._vault:
             return
-        blobs = list(self._journal.blobs.values())
-        self.vault, self._public = None, given.vault
-        self._open_journal()
-        if any(blob.id not in self._keys for blob in blobs):
+        self._settle(law)
+        if any(one.blob.id not in self._keys for one in stored):
             raise Conflict(
-                "another push created the model while this one was interrupted",
+                "the model's keys were rotated while this push was interrupted",
                 on=self._model,
                 hint="push again",
             )
-        for blob in blobs:
-            sealed = self._seal_key(blob.id, self._keys[blob.id])
-            self._journal.add(msgspec.structs.replace(blob, epoch=self._public[0], key=sealed))
+        for one in stored:
+            self._note(one.blob, self._keys[one.blob.id])
 
-    def brought(self, files: Iterable[File]) -> tuple[Blob, ...]:
-        """The blobs of this push that ``files`` use: those that the act records."""
-        used = {file.blob for file in files}
-        return tuple(blob for blob in self._journal.blobs.values() if blob.id in used)
+    def brought(self, contents: Set[str]) -> tuple[Stored, ...]:
+        """The blobs of this push that hold these contents."""
+        return tuple(one for one in self._journal.blobs.values() if one.blob.content in contents)
 
-    def discard_unused(self, files: Iterable[File]) -> None:
+    def discard_unused(self, brought: Collection[Stored]) -> None:
         """Remove this push's other blobs; what cannot be removed now is for ``gc`` to find."""
-        used = {file.blob for file in files}
-        for blob in self._journal.blobs.values():
-            if blob.id not in used:
+        for one in self._journal.blobs.values():
+            if one not in brought:
                 try:
-                    self._context.store.delete(blob.id)
+                    self._context.store.delete(one.blob.id)
                 except Unavailable:
                     return
 
@@ -153,21 +167,18 @@ class Upload:
         descriptor = file.open()
         try:
             content = hash_plain(descriptor, file.size) if look else ""
-            name = self._find(content) if look else None
-            if name is not None:
+            there = look and self._has(content)
+            if there:
                 progress.advance(file.size)
             else:
-                blob = self._seal(descriptor, file, progress)
-                content = blob.content
+                content = self._seal(descriptor, file, progress).content
             file.check(descriptor)
         finally:
             os.close(descriptor)
-        return File(path=file.path, size=file.size, sha256=content, blob=name or blob.id), name is not None
+        return File(path=file.path, size=file.size, sha256=content), there
 
-    def _find(self, content: str) -> str | None:
-        if content in self._journal.blobs:
-            return self._journal.blobs[content].id
-        return self.permit(contents=[content]).stored.get(content)
+    def _has(self, content: str) -> bool:
+        return content in self._journal.blobs or content in self.permit(contents=[content]).stored
 
     def _seal(self, descriptor: int, file: SourceFile, progress: Progress) -> Blob:
         key, name = streaming.new_key(), f"{self.push}-{secrets.token_hex(8)}"
@@ -184,24 +195,20 @@ class Upload:
             size=done.ciphertext_size,
             sha256=done.ciphertext_sha256,
             content=done.plaintext_sha256,
-            epoch=self._public[0],
-            key=self._seal_key(name, key),
+            epoch=1,
+            key=_UNSEALED,
         )
         self._keys[name] = key
-        self._journal.add(blob)
-        return blob
+        return self._note(blob, key)
 
-    def _seal_key(self, blob: str, key: bytes) -> acts.Sealed:
-        return vaults.seal_blob_key(self._context.config.registry_id, self._model, self._public, blob, key)
-
-    def _new_vault(self) -> acts.Vault:
-        return vaults.create(self._context.config.registry_id, self._model, [self._context.identity.public])
-
-    def _vault_public(self) -> tuple[int, str, bytes]:
-        return (self.vault.epoch, self.vault.suite, self.vault.public) if self.vault else (0, "", b"")
-
-    def _open_journal(self) -> None:
-        self._journal.begin(Opening(self.push, self._model, self.vault, self._public[2]))
+    def _note(self, blob: Blob, key: bytes) -> Blob:
+        """Seal the blob's key to the vault, and write both down."""
+        assert self._vault is not None
+        assert self._sealer is not None
+        sealed = self._sealer.blob_key(self._vault, blob.id, key)
+        noted = msgspec.structs.replace(blob, epoch=self._vault.epoch, key=sealed)
+        self._journal.add(Stored(noted, self._sealer.sealed[sealed.sha256]))
+        return noted
 
     def _in_store(self, blob: Blob) -> bool:
         try:
@@ -210,28 +217,7 @@ class Upload:
             return False
 
     def _journaled_sizes(self) -> set[int]:
-        return {streaming.plaintext_size(blob.size) for blob in self._journal.blobs.values()}
-
-
-class _Heartbeat:
-    """Progress that also renews the push's lease."""
-
-    def __init__(self, context: Context, renew: Callable[[], None]) -> None:
-        self._context, self._renew = context, renew
-        self._due = context.now() + leases.TERM / 3
-
-    def begin(self, label: str, total: int) -> None:
-        self._context.progress.begin(label, total)
-
-    def advance(self, amount: int) -> None:
-        self._context.progress.advance(amount)
-        now = self._context.now()
-        if now >= self._due:
-            self._due = now + leases.TERM / 3
-            self._renew()
-
-    def end(self) -> None:
-        self._context.progress.end()
+        return {streaming.plaintext_size(one.blob.size) for one in self._journal.blobs.values()}
 
 
 def _repeated(sizes: list[int]) -> set[int]:

@@ -37,7 +37,7 @@ def main() -> None:
 
 def _open(context: Context) -> None:
     """Have every part made that is made when it is first used."""
-    context.chain()
+    context.law()
     assert context.authority.registry_id == context.config.registry_id
     assert context.identity.name
     next(iter(context.store.list()), None)

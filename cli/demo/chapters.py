@@ -72,7 +72,7 @@ def found() -> Told:
     """Found the registry."""
     ran = done("init", "--name", "ada")
     with opened() as context:
-        registry_id = context.chain().registry_id  # the genesis act in the ledger has this very digest
+        registry_id = context.law().registry_id  # the genesis act in the ledger has this very digest
     return _told(ran, registry_id=registry_id)
 
 
@@ -169,7 +169,8 @@ def audit() -> Told:
     require(not checked.findings and not checked.orphans, "fsck finds nothing wrong")
     require(len(kinds) == checked.acts, "the log shows every act")
     require(
-        kinds[-2:] == ["push", "genesis"] and set(kinds[:-2]) == {"pull"}, "and they are those of the story"
+        kinds[-3:] == ["push", "create", "genesis"] and set(kinds[:-3]) == {"pull"},
+        "and they are those of the story",
     )
     return _told(ran, acts=checked.acts)
 

@@ -1,4 +1,4 @@
-"""The ledger, members, models, versions, blobs and leases."""
+"""The ledger, models, versions, blobs, sealed keys and leases."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ def upgrade() -> None:
         sa.Column("time", sa.String(length=27), nullable=False),
         sa.Column("model", sa.String(length=257), nullable=True),
         sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("target", sa.Text(), nullable=True),
         sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_acts")),
         sa.UniqueConstraint("digest", name=op.f("uq_acts_digest")),
     )
     op.create_index(op.f("ix_acts_actor"), "acts", ["actor"], unique=False)
+    op.create_index(op.f("ix_acts_kind_seq"), "acts", ["kind", "seq"], unique=False)
     op.create_index(op.f("ix_acts_model_number"), "acts", ["model", "number"], unique=False)
     op.create_index(op.f("ix_acts_time"), "acts", ["time"], unique=False)
     op.create_table(
@@ -43,18 +45,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("push", name=op.f("pk_leases")),
     )
     op.create_table(
-        "members",
-        sa.Column("keyid", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
-        sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("signing", sa.LargeBinary(), nullable=False),
-        sa.Column("suite", sa.String(length=128), nullable=False),
-        sa.Column("sealing", sa.LargeBinary(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("keyid", name=op.f("pk_members")),
-        sa.UniqueConstraint("name", name=op.f("uq_members_name")),
-    )
-    op.create_table(
         "namespaces",
         sa.Column("name", sa.String(length=128), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
@@ -68,6 +58,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("level", "position", name=op.f("pk_nodes")),
     )
     op.create_table(
+        "sealed",
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_sealed")),
+    )
+    op.create_table(
         "models",
         sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
         sa.Column("namespace", sa.String(length=128), nullable=False),
@@ -77,14 +73,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_models_namespace"), "models", ["namespace"], unique=False)
     op.create_table(
-        "vaults",
+        "blobs",
         sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
-        sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=100), nullable=False),
+        sa.Column("format", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("suite", sa.String(length=128), nullable=False),
-        sa.Column("public", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.String(length=64), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["model"], ["models.model"], name=op.f("fk_vaults_model")),
-        sa.PrimaryKeyConstraint("model", "epoch", name=op.f("pk_vaults")),
+        sa.ForeignKeyConstraint(["model"], ["models.model"], name=op.f("fk_blobs_model")),
+        sa.PrimaryKeyConstraint("model", "content", name=op.f("pk_blobs")),
+        sa.UniqueConstraint("id", name=op.f("uq_blobs_id")),
     )
     op.create_table(
         "versions",
@@ -131,36 +133,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_attestations_type"), "attestations", ["type"], unique=False)
     op.create_table(
-        "blobs",
-        sa.Column("id", sa.String(length=100), autoincrement=False, nullable=False),
-        sa.Column("model", sa.String(length=257), nullable=False),
-        sa.Column("format", sa.String(length=64), nullable=False),
+        "files",
+        sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("path", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("content", sa.String(length=64), nullable=False),
-        sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("suite", sa.String(length=128), nullable=False),
-        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["model", "epoch"], ["vaults.model", "vaults.epoch"], name=op.f("fk_blobs_model_epoch")
+            ["model", "number"], ["versions.model", "versions.number"], name=op.f("fk_files_model_number")
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_blobs")),
-        sa.UniqueConstraint("model", "content", name=op.f("uq_blobs_model_content")),
-    )
-    op.create_table(
-        "shares",
-        sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
-        sa.Column("epoch", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("recipient", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.Column("suite", sa.String(length=128), nullable=False),
-        sa.Column("ciphertext", sa.LargeBinary(), nullable=False),
-        sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["model", "epoch"], ["vaults.model", "vaults.epoch"], name=op.f("fk_shares_model_epoch")
+            ["model", "sha256"], ["blobs.model", "blobs.content"], name=op.f("fk_files_model_sha256")
         ),
-        sa.PrimaryKeyConstraint("model", "epoch", "recipient", name=op.f("pk_shares")),
+        sa.PrimaryKeyConstraint("model", "number", "path", name=op.f("pk_files")),
     )
+    op.create_index(op.f("ix_files_sha256"), "files", ["sha256"], unique=False)
     op.create_table(
         "version_metadata",
         sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
@@ -187,46 +174,28 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("model", "number", name=op.f("pk_yanks")),
     )
-    op.create_table(
-        "files",
-        sa.Column("model", sa.String(length=257), autoincrement=False, nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("path", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("blob", sa.String(length=100), nullable=False),
-        sa.ForeignKeyConstraint(["blob"], ["blobs.id"], name=op.f("fk_files_blob")),
-        sa.ForeignKeyConstraint(
-            ["model", "number"], ["versions.model", "versions.number"], name=op.f("fk_files_model_number")
-        ),
-        sa.PrimaryKeyConstraint("model", "number", "path", name=op.f("pk_files")),
-    )
-    op.create_index(op.f("ix_files_blob"), "files", ["blob"], unique=False)
-    op.create_index(op.f("ix_files_sha256"), "files", ["sha256"], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index(op.f("ix_files_sha256"), table_name="files")
-    op.drop_index(op.f("ix_files_blob"), table_name="files")
-    op.drop_table("files")
     op.drop_table("yanks")
     op.drop_table("version_metadata")
-    op.drop_table("shares")
-    op.drop_table("blobs")
+    op.drop_index(op.f("ix_files_sha256"), table_name="files")
+    op.drop_table("files")
     op.drop_index(op.f("ix_attestations_type"), table_name="attestations")
     op.drop_table("attestations")
     op.drop_table("aliases")
     op.drop_index(op.f("ix_versions_digest"), table_name="versions")
     op.drop_table("versions")
-    op.drop_table("vaults")
+    op.drop_table("blobs")
     op.drop_index(op.f("ix_models_namespace"), table_name="models")
     op.drop_table("models")
+    op.drop_table("sealed")
     op.drop_table("nodes")
     op.drop_table("namespaces")
-    op.drop_table("members")
     op.drop_table("leases")
     op.drop_table("head")
     op.drop_index(op.f("ix_acts_time"), table_name="acts")
     op.drop_index(op.f("ix_acts_model_number"), table_name="acts")
+    op.drop_index(op.f("ix_acts_kind_seq"), table_name="acts")
     op.drop_index(op.f("ix_acts_actor"), table_name="acts")
     op.drop_table("acts")

@@ -23,12 +23,17 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from registry.crypto import pkcs8
+from registry.crypto.sealing import DEFAULT, SealingPrivateKey
 from registry.errors import BadCheckpoint, InvalidIdentity, Malformed
 
 MAX_NOTE = 64 << 10  # bytes
 _ED25519 = b"\x01"  # signed-note: the signature type identifier
+_SPKI = bytes.fromhex("302a300506032b6570032100")  # what comes before the 32 bytes
+_RELEASE = b"hallmark-registry release key v1"
 _DASH = "\u2014 "
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")  # below 10^19, so below 2^64
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")  # signed-note allows no control character but newline
@@ -53,6 +58,11 @@ class LedgerPublicKey:
     def __post_init__(self) -> None:
         if len(self.raw) != 32:
             raise Malformed("a ledger key has 32 bytes", on=f"{len(self.raw)} bytes")
+
+    @property
+    def keyid(self) -> str:
+        """Hexadecimal SHA-256 of the DER SubjectPublicKeyInfo (RFC 8410): names the key in an envelope."""
+        return hashlib.sha256(_SPKI + self.raw).hexdigest()
 
     def key_id(self, name: str) -> bytes:
         """The four bytes that tell this key, under this name, from others (signed-note, Signatures)."""
@@ -97,6 +107,17 @@ class LedgerKey:
     def sign(self, data: bytes) -> bytes:
         """The 64-byte signature over ``data``."""
         return self._key.sign(data)
+
+    @property
+    def keyid(self) -> str:
+        """The public half's."""
+        return self.public.keyid
+
+    def release(self) -> SealingPrivateKey:
+        """The release key: takes the outer layer off limited shares. HKDF (RFC 5869) over the Ed25519 seed,
+        so that the one file is all the door has to keep."""
+        hkdf = HKDF(SHA256(), SealingPrivateKey.secret_size(), salt=None, info=_RELEASE)
+        return SealingPrivateKey.from_secret(DEFAULT, hkdf.derive(self._key.private_bytes_raw()))
 
     def __repr__(self) -> str:
         return f"LedgerKey(public={self.public.raw.hex()!r})"

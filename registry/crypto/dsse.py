@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from registry import strictjson
-from registry.crypto.keys import SigningKey, VerifyingKey
 from registry.errors import BadSignature, Malformed
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_ENVELOPE = 32 << 20  # bytes
+MAX_PAYLOAD = 23 << 20  # bytes: what fits into an envelope, in base64, beside its signatures
 MAX_SIGNATURES = 16
 MAX_SIGNATURE = 4096  # bytes; ECDSA over P-521 needs 139
 
@@ -74,13 +75,31 @@ class Envelope:
         return cls.from_dict(strictjson.parse_object(data, limit=limit, what="the envelope"))
 
 
-def sign(payload: bytes, key: SigningKey, payload_type: str = PAYLOAD_TYPE) -> Envelope:
+class Signer(Protocol):
+    """A private key that an envelope names by its id."""
+
+    @property
+    def keyid(self) -> str: ...
+
+    def sign(self, data: bytes) -> bytes: ...
+
+
+class Verifier(Protocol):
+    """A public key. ``verify`` raises Untrusted."""
+
+    @property
+    def keyid(self) -> str: ...
+
+    def verify(self, sig: bytes, data: bytes, /) -> None: ...
+
+
+def sign(payload: bytes, key: Signer, payload_type: str = PAYLOAD_TYPE) -> Envelope:
     """An envelope with one signature, named by the key's id."""
-    signature = Signature(key.verifying.keyid, key.sign(pae(payload_type, payload)))
+    signature = Signature(key.keyid, key.sign(pae(payload_type, payload)))
     return Envelope(payload_type, payload, (signature,))
 
 
-def verify(envelope: Envelope, key: VerifyingKey, payload_type: str = PAYLOAD_TYPE) -> bytes:
+def verify(envelope: Envelope, key: Verifier, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """The payload, once one signature over it verifies under ``key``.
 
     Tried are the signatures that carry the key's id, and those without any (model-signing writes none).
@@ -100,6 +119,18 @@ def verify(envelope: Envelope, key: VerifyingKey, payload_type: str = PAYLOAD_TY
         return envelope.payload
     key.verify(candidates[-1], signed)
     return envelope.payload
+
+
+def verify_only(envelope: Envelope, key: Verifier) -> bytes:
+    """As ``verify``, for an envelope that has to carry this key's signature, by name, and no other.
+
+    Raises BadSignature: a second name on a statement would be taken for a second signer.
+    """
+    if [one.keyid for one in envelope.signatures] != [key.keyid]:
+        raise BadSignature(
+            "the envelope carries other signatures than its one signer's", on=f"key {key.keyid}"
+        )
+    return verify(envelope, key)
 
 
 def _signature(obj: strictjson.Object) -> Signature:

@@ -91,6 +91,11 @@ class SigningKey:
         """A new key on P-256."""
         return cls(ec.generate_private_key(ec.SECP256R1()))
 
+    @property
+    def keyid(self) -> str:
+        """The public half's."""
+        return self.verifying.keyid
+
     def sign(self, data: bytes) -> bytes:
         """A DER signature over ``data``."""
         return self.private.sign(data, ec.ECDSA(_HASHES[self.private.curve.name]))

@@ -30,7 +30,7 @@ HYBRID = "hpke-mlkem768x25519-hkdf-sha256-aes256gcm"
 CLASSIC = "hpke-x25519-hkdf-sha256-aes256gcm"
 DEFAULT = HYBRID
 SUITES = (HYBRID, CLASSIC)
-PURPOSES = ("blob-key", "vault-share")
+PURPOSES = ("blob-key", "vault-share", "release")
 
 _X25519 = 32  # bytes, public and private
 _MLKEM_SEED = 64  # bytes, d || z of FIPS 203
@@ -107,6 +107,11 @@ class SealingPrivateKey:
         if suite == CLASSIC:
             return cls(x25519, None)
         return cls(x25519, MLKEM768PrivateKey.from_seed_bytes(secret[:_MLKEM_SEED]))
+
+    @staticmethod
+    def secret_size(suite: str = DEFAULT) -> int:
+        """Bytes in ``to_secret``."""
+        return _SECRET_SIZES[suite]
 
     def to_secret(self) -> bytes:
         """The key itself: ML-KEM's 64-byte seed where the suite has one, then X25519's 32 bytes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from registry.records.tables import head
 
 LOCK_WAIT = 30  # seconds a writer waits for the writers before it
 _WRITE = "hallmark_write"
+_SCRUB = "hallmark_scrub"
+_SCRUB_WAIT = 1000  # milliseconds for the readers of older states
 _URLS = "use sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
 
 
@@ -57,6 +59,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a commit is a publication: it must survive a power cut
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # a revoked key must not linger in free pages
     cursor.close()
 
 
@@ -89,6 +92,22 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT}s'")
                 connection.execute(sa.select(head.c.size).with_for_update())
             yield connection
+        if connection.info.pop(_SCRUB, False):
+            _truncate_log(connection)
+
+
+def scrub(connection: sa.Connection) -> None:
+    """What this transaction deletes is to leave SQLite's write-ahead log, too, once it is committed."""
+    connection.info[_SCRUB] = connection.dialect.name == "sqlite"
+
+
+def _truncate_log(connection: sa.Connection) -> None:
+    """The log keeps older pages until it is cut, and lies beside the database while a process has it open."""
+    driver: Any = connection.connection.driver_connection
+    with suppress(sqlite3.Error):  # the transaction stands; the next one that deletes keys cuts the log
+        driver.execute(f"PRAGMA busy_timeout={_SCRUB_WAIT}")
+        driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        driver.execute(f"PRAGMA busy_timeout={LOCK_WAIT * 1000}")
 
 
 @contextmanager

@@ -7,22 +7,20 @@ compares, and a checkout holds a version's rows against the act that made them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from registry import acts, strictjson
 from registry.crypto import dsse
 from registry.errors import Malformed
 from registry.onnx.quantization import QuantizationFacts
 from registry.records import tables
+from registry.records.law_rows import Row, blob_row, law_rows
 
-
-class Row(NamedTuple):
-    """One row: its table, and a value for every column."""
-
-    table: sa.Table
-    values: dict[str, Any]
+_REPLACED = frozenset({tables.aliases, tables.grants, tables.shares, tables.blobs})
 
 
 class Attested(NamedTuple):
@@ -45,25 +43,57 @@ def rows(act: acts.Act, seq: int) -> list[Row]:
 
 def _rows(act: acts.Act, seq: int) -> list[Row]:
     match act.body:
-        case acts.Genesis():
-            return [_member(act.body.admin, act.header.actor, "admin", seq)]
         case acts.Push():
             return list(_push(act, act.body, seq))
         case acts.Alias():
             return [_alias(act.body.model, act.body.name, act.body.number, seq)]
         case acts.Yank():
             return [_yank(act, act.body, seq)]
-        case acts.Pull():
+        case acts.Attest():
+            version = {"model": act.body.model, "number": act.body.number}
+            return list(_attestation(version, seq, 0, act.body.statement))
+        case acts.Pull() | acts.Refusal():
             return []
+        case _:
+            return list(law_rows(act, act.body, seq))
+
+
+def blob_rows(act: acts.Act, seq: int) -> list[Row]:
+    """Those of ``rows`` that tell of blobs."""
+    if isinstance(act.body, acts.Push):
+        return [blob_row(act.body.model, blob, seq) for blob in act.body.blobs]
+    if isinstance(act.body, acts.LawBody):
+        return [blob_row(kept.model, kept.blob, seq) for kept in act.body.custody.blobs]
+    return []
+
+
+def removed(act: acts.Act) -> list[Row]:
+    """The rows, by primary key, that admitting ``act`` takes away."""
+    match act.body:
+        case acts.Revoke():
+            place = {"target": act.body.target, "grantee": act.body.grantee}
+            return [Row(tables.grants, {**place, "action": action}) for action in act.body.actions]
+        case acts.TeamRemove():
+            return [Row(tables.team_members, {"team": act.body.team, "name": act.body.name})]
+    return []
 
 
 def apply(connection: sa.Connection, act: acts.Act, seq: int) -> None:
-    """Write the rows. An alias row replaces the one before it; every other row is new."""
-    for row in rows(act, seq):
-        if row.table is tables.aliases:
-            connection.execute(sa.delete(row.table).where(*key_of(row)))
-        if not (row.table is tables.namespaces and connection.execute(_exists(row)).first()):
-            connection.execute(sa.insert(row.table), row.values)
+    """Write the rows. Rows of ``_REPLACED`` take the place of those before them; every other is new."""
+    for row in removed(act):
+        connection.execute(sa.delete(row.table).where(*key_of(row)))
+    for table, group in groupby(rows(act, seq), key=lambda row: row.table):
+        values = [row.values for row in group]
+        connection.execute(_replacing(connection, table) if table in _REPLACED else sa.insert(table), values)
+
+
+def _replacing(connection: sa.Connection, table: sa.Table) -> sa.Executable:
+    """An insert that takes the place of the row with the same primary key."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = table.primary_key.columns.keys()
+    new = {name: statement.excluded[name] for name in table.columns.keys() if name not in keys}  # noqa: SIM118
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)
 
 
 def key_of(row: Row) -> list[sa.ColumnElement[bool]]:
@@ -78,28 +108,9 @@ def attested(envelope: bytes) -> Attested:
     return Attested(strictjson.text(statement, "predicateType"), parsed.signatures[0].keyid, statement)
 
 
-def _exists(row: Row) -> sa.Select[Any]:
-    return sa.select(sa.literal(1)).select_from(row.table).where(*key_of(row))
-
-
-def _member(keys: acts.Keys, keyid: str, role: str, seq: int) -> Row:
-    values = {
-        "keyid": keyid,
-        "name": keys.name,
-        "role": role,
-        "signing": keys.signing,
-        "suite": keys.suite,
-        "sealing": keys.sealing,
-        "seq": seq,
-    }
-    return Row(tables.members, values)
-
-
 def _push(act: acts.Act, body: acts.Push, seq: int) -> Iterator[Row]:
     version = {"model": body.model, "number": body.number}
-    if body.vault:
-        yield from _model(body.model, body.vault, seq)
-    yield from (_blob(body.model, blob, seq) for blob in body.blobs)
+    yield from (blob_row(body.model, blob, seq) for blob in body.blobs)
     values = {
         "digest": body.digest,
         "label": body.label,
@@ -113,39 +124,12 @@ def _push(act: acts.Act, body: acts.Push, seq: int) -> Iterator[Row]:
     for name, value in body.metadata.items():
         yield Row(tables.version_metadata, {**version, "name": name, "value": value})
     for file in body.files:
-        values = {"path": file.path, "size": file.size, "sha256": file.sha256, "blob": file.blob}
+        values = {"path": file.path, "size": file.size, "sha256": file.sha256}
         yield Row(tables.files, {**version, **values})
     for name in body.aliases:
         yield _alias(body.model, name, body.number, seq)
     for position, envelope in enumerate(body.attestations):
         yield from _attestation(version, seq, position, envelope)
-
-
-def _model(model: str, vault: acts.Vault, seq: int) -> Iterator[Row]:
-    namespace = model.partition("/")[0]
-    yield Row(tables.namespaces, {"name": namespace, "seq": seq})
-    yield Row(tables.models, {"model": model, "namespace": namespace, "seq": seq})
-    epoch = {"model": model, "epoch": vault.epoch}
-    yield Row(tables.vaults, {**epoch, "suite": vault.suite, "public": vault.public, "seq": seq})
-    for share in vault.shares:
-        sealed = {"suite": share.sealed.suite, "ciphertext": share.sealed.ciphertext}
-        yield Row(tables.shares, {**epoch, "recipient": share.recipient, **sealed, "seq": seq})
-
-
-def _blob(model: str, blob: acts.Blob, seq: int) -> Row:
-    values = {
-        "id": blob.id,
-        "model": model,
-        "format": blob.format,
-        "size": blob.size,
-        "sha256": blob.sha256,
-        "content": blob.content,
-        "epoch": blob.epoch,
-        "suite": blob.key.suite,
-        "ciphertext": blob.key.ciphertext,
-        "seq": seq,
-    }
-    return Row(tables.blobs, values)
 
 
 def _alias(model: str, name: str, number: int, seq: int) -> Row:
@@ -172,17 +156,23 @@ def _attestation(version: dict[str, Any], seq: int, position: int, envelope: byt
 
 
 def _quantization(version: dict[str, Any], statement: dict[str, Any]) -> Iterator[Row]:
-    predicate = strictjson.nested(statement, "predicate")
-    strictjson.only(predicate, ("models",))
-    for model in strictjson.objects(predicate, "models"):
-        file = {**version, "path": strictjson.text(model, "path")}
-        facts = QuantizationFacts.from_dict({name: value for name, value in model.items() if name != "path"})
+    for path, facts in quantized(statement):
+        file = {**version, "path": path}
         yield _facts(file, facts)
         for domain, number in facts.opsets:
             yield Row(tables.opsets, {**file, "domain": domain, "version": number})
         for position, tensor in enumerate(facts.tensors):
             named = _columns(tables.quantized_tensors, vars(tensor))
             yield Row(tables.quantized_tensors, {**file, "position": position, **named})
+
+
+def quantized(statement: dict[str, Any]) -> Iterator[tuple[str, QuantizationFacts]]:
+    """The facts in a quantization attestation, by ONNX file. Raises Malformed."""
+    predicate = strictjson.nested(statement, "predicate")
+    strictjson.only(predicate, ("models",))
+    for model in strictjson.objects(predicate, "models"):
+        facts = {name: value for name, value in model.items() if name != "path"}
+        yield strictjson.text(model, "path"), QuantizationFacts.from_dict(facts)
 
 
 def _facts(file: dict[str, Any], facts: QuantizationFacts) -> Row:

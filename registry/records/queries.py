@@ -13,11 +13,12 @@ from registry.records.tables import (
     attestations,
     blobs,
     files,
-    members,
+    keys,
     models,
     opsets,
     quantization,
     quantized_tensors,
+    shares,
     vaults,
     version_metadata,
     versions,
@@ -62,10 +63,9 @@ def newest_number(connection: sa.Connection, model: str) -> int:
     return connection.execute(query).scalar_one() or 0
 
 
-def current_vault(connection: sa.Connection, model: str) -> Record | None:
-    """The vault of the newest epoch, or None where the model does not exist."""
-    query = sa.select(vaults).where(vaults.c.model == model).order_by(vaults.c.epoch.desc()).limit(1)
-    return next(_records(connection, query), None)
+def blobs_of(connection: sa.Connection, model: str) -> list[Record]:
+    """The rows of a model's blobs."""
+    return list(_records(connection, sa.select(blobs).where(blobs.c.model == model)))
 
 
 def stored(connection: sa.Connection, model: str, contents: Collection[str]) -> dict[str, str]:
@@ -79,19 +79,22 @@ def stored(connection: sa.Connection, model: str, contents: Collection[str]) -> 
     return found
 
 
-def blob_rows(connection: sa.Connection, names: Collection[str]) -> Iterator[Record]:
-    """The rows of these blobs."""
-    for part in _chunks(sorted(names)):
-        yield from _records(connection, sa.select(blobs).where(blobs.c.id.in_(part)))
+def sealed_in_use(connection: sa.Connection) -> set[str]:
+    """The SHA-256 of every sealed key that counts: of all blobs, and of the newest epoch of every vault."""
+    newest = sa.select(vaults.c.vault, sa.func.max(vaults.c.epoch).label("epoch")).group_by(vaults.c.vault)
+    epochs = newest.subquery()
+    current = sa.select(shares.c.sealed).join(
+        epochs, sa.and_(shares.c.vault == epochs.c.vault, shares.c.epoch == epochs.c.epoch)
+    )
+    held = set(connection.execute(current).scalars())
+    return held | set(connection.execute(sa.select(blobs.c.sealed)).scalars())
 
 
-def blob_sizes(connection: sa.Connection, names: Collection[str]) -> dict[str, int]:
-    """The bytes of ciphertext of these blobs, by id."""
-    found: dict[str, int] = {}
-    for part in _chunks(sorted(names)):
-        query = sa.select(blobs.c.id, blobs.c.size).where(blobs.c.id.in_(part))
-        found.update((name, size) for name, size in connection.execute(query))
-    return found
+def blob_rows(connection: sa.Connection, model: str, contents: Collection[str]) -> Iterator[Record]:
+    """The rows of a model's blobs that hold these contents."""
+    for part in _chunks(sorted(contents)):
+        query = sa.select(blobs).where(blobs.c.model == model, blobs.c.content.in_(part))
+        yield from _records(connection, query)
 
 
 def known_sizes(connection: sa.Connection, model: str, sizes: Collection[int]) -> frozenset[int]:
@@ -118,6 +121,20 @@ def version(connection: sa.Connection, ref: Reference) -> Record:
     for record in _records(connection, query):
         return record
     raise ReferenceNotFound("there is no such version", on=str(ref))
+
+
+def attest_seqs(connection: sa.Connection, model: str, number: int) -> list[int]:
+    """The entries of the acts that attested to a version after its push."""
+    query = (
+        sa.select(attestations.c.seq)
+        .join(versions, sa.and_(versions.c.model == model, versions.c.number == number))
+        .where(
+            attestations.c.model == model,
+            attestations.c.number == number,
+            attestations.c.seq != versions.c.seq,
+        )
+    )
+    return list(connection.execute(query.order_by(attestations.c.seq)).scalars())
 
 
 def yank_of(connection: sa.Connection, ref: Reference) -> Record | None:
@@ -220,5 +237,5 @@ def _chunks(values: list[T]) -> Iterable[list[T]]:
 
 def member_name(connection: sa.Connection, keyid: str) -> str:
     """The name of the member with this key, or the beginning of the key id."""
-    name = connection.execute(sa.select(members.c.name).where(members.c.keyid == keyid)).scalar_one_or_none()
+    name = connection.execute(sa.select(keys.c.name).where(keys.c.keyid == keyid)).scalar_one_or_none()
     return str(name) if name else keyid[:16]

@@ -1,8 +1,9 @@
 """The tables, the same for SQLite and PostgreSQL.
 
-``acts``, ``nodes`` and ``head`` are the ledger. ``leases`` are the pushes under way. Every other
-table is a projection of the ledger: its rows follow from the acts alone (see ``projection``), so
-keys are natural, times are the acts' own, and ``seq`` names the act that wrote the row.
+``acts``, ``nodes`` and ``head`` are the ledger. ``sealed`` holds the sealed keys, ``leases`` the pushes
+under way, ``tallies`` the refusals of the hour. Every other table is a projection of the ledger: its
+rows follow from the acts alone (see ``projection``), so keys are natural, times are the acts' own, and
+``seq`` names the act that wrote the row.
 """
 
 from __future__ import annotations
@@ -21,16 +22,31 @@ from sqlalchemy import (
 )
 
 from registry.records.columns import HASH, KEYID, MODEL, TIME, col, key, metadata, of, seq
+from registry.records.law_tables import (
+    disabled,
+    grants,
+    keys,
+    members,
+    policies,
+    shares,
+    team_members,
+    teams,
+    vaults,
+)
 
 __all__ = [
+    "BESIDE",
     "LEDGER",
     "PROJECTION",
     "acts",
     "aliases",
     "attestations",
     "blobs",
+    "disabled",
     "files",
+    "grants",
     "head",
+    "keys",
     "leases",
     "members",
     "metadata",
@@ -38,9 +54,14 @@ __all__ = [
     "namespaces",
     "nodes",
     "opsets",
+    "policies",
     "quantization",
     "quantized_tensors",
+    "sealed",
     "shares",
+    "tallies",
+    "team_members",
+    "teams",
     "vaults",
     "version_metadata",
     "versions",
@@ -59,8 +80,10 @@ acts = Table(
     col("time", TIME),
     col("model", MODEL, nullable=True),
     col("number", Integer, nullable=True),
+    col("target", Text, nullable=True),  # member, team, namespace or model, of the law's acts and refusals
     col("envelope", LargeBinary),
     UniqueConstraint("digest"),
+    Index(None, "kind", "seq"),
     Index(None, "model", "number"),
     Index(None, "actor"),
     Index(None, "time"),
@@ -82,20 +105,7 @@ head = Table(  # one row: the newest checkpoint, and the lock that serialises wr
     col("note", Text),
 )
 
-# --- members and models -----------------------------------------------------------------------
-
-members = Table(
-    "members",
-    metadata,
-    key("keyid", KEYID),
-    col("name", String(128)),
-    col("role", String(16)),
-    col("signing", LargeBinary),
-    col("suite", String(128)),
-    col("sealing", LargeBinary),
-    seq(),
-    UniqueConstraint("name"),
-)
+# --- models and blobs -------------------------------------------------------------------------
 
 namespaces = Table("namespaces", metadata, key("name", String(128)), seq())
 
@@ -109,44 +119,28 @@ models = Table(
     Index(None, "namespace"),
 )
 
-vaults = Table(
-    "vaults",
-    metadata,
-    key("model", MODEL),
-    key("epoch", Integer),
-    col("suite", String(128)),
-    col("public", LargeBinary),
-    seq(),
-    of(["model"], "models"),
-)
-
-shares = Table(
-    "shares",
-    metadata,
-    key("model", MODEL),
-    key("epoch", Integer),
-    key("recipient", KEYID),
-    col("suite", String(128)),
-    col("ciphertext", LargeBinary),
-    seq(),
-    of(["model", "epoch"], "vaults"),
-)
-
 blobs = Table(
     "blobs",
     metadata,
-    key("id", String(100)),
-    col("model", MODEL),
+    key("model", MODEL),
+    key("content", KEYID),  # SHA-256 of the plaintext
+    col("id", String(100)),
     col("format", String(64)),
     col("size", BigInteger),  # bytes of ciphertext
     col("sha256", KEYID),  # of the ciphertext
-    col("content", KEYID),  # SHA-256 of the plaintext
     col("epoch", Integer),
     col("suite", String(128)),
-    col("ciphertext", LargeBinary),  # the sealed key
+    col("sealed", KEYID),  # SHA-256 of the sealed key
     seq(),
-    of(["model", "epoch"], "vaults"),
-    UniqueConstraint("model", "content"),
+    of(["model"], "models"),
+    UniqueConstraint("id"),
+)
+
+sealed = Table(  # beside the ledger: what a rotation supersedes is deleted, and cannot be opened again
+    "sealed",
+    metadata,
+    key("sha256", KEYID),
+    col("ciphertext", LargeBinary),
 )
 
 # --- versions ---------------------------------------------------------------------------------
@@ -186,11 +180,9 @@ files = Table(
     key("path", Text),
     col("size", BigInteger),
     col("sha256", KEYID),
-    col("blob", String(100)),
     of(["model", "number"], "versions"),
-    ForeignKeyConstraint(["blob"], ["blobs.id"]),
+    ForeignKeyConstraint(["model", "sha256"], ["blobs.model", "blobs.content"]),
     Index(None, "sha256"),
-    Index(None, "blob"),
 )
 
 aliases = Table(
@@ -292,5 +284,15 @@ leases = Table(
     col("expires", TIME),
 )
 
+tallies = Table(  # refusals of the present hour, by member ("" is everybody unknown)
+    "tallies",
+    metadata,
+    key("member", String(128)),
+    col("since", TIME),
+    col("told", Integer),  # written to the ledger one by one
+    col("counted", Integer),  # only counted so far
+)
+
 LEDGER = (acts, nodes, head)
-PROJECTION = tuple(table for table in metadata.sorted_tables if table not in (*LEDGER, leases))
+BESIDE = (sealed, leases, tallies)  # no act says what is in these
+PROJECTION = tuple(table for table in metadata.sorted_tables if table not in (*LEDGER, *BESIDE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,13 +17,21 @@ Door = Callable[[str], Publisher]
 
 
 def populate(alice: Publisher) -> None:
-    """vision/net: 1 (label 1.0, alias prod), 2 (alias beta), 3 (yanked); audio/vad: 1."""
+    """vision/net: 1 (label 1.0, alias prod), 2 (alias beta), 3 (yanked); audio/vad: 1.
+
+    Members bob, who may pull vision/net, carol in team ml, which may pull audio/, and dora without a right.
+    """
+    for name in ("bob", "carol", "dora"):
+        alice.enroll(name)
+    alice.team("ml", "carol")
     alice.admit(
         alice.push({"model.onnx": b"graph 1", "weights.bin": b"weights"}, label="1.0", aliases=("prod",))
     )
     alice.admit(alice.push({"model.onnx": b"graph 2", "weights.bin": b"weights"}, aliases=("beta",)))
     alice.admit(alice.push({"model.onnx": b"graph 3"}))
     alice.admit(alice.push({"model.onnx": b"voices"}, model="audio/vad"))
+    alice.grant("bob", ("pull",), MODEL)
+    alice.grant("ml", ("pull",), "audio/")
     alice.admit(alice.about(acts.Yank, 3, MODEL, reason="wrong labels"))
 
 
@@ -44,7 +53,26 @@ def open_door() -> Iterator[Door]:
         engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Publisher]:
+    """A populated door on SQLite: the file to copy, and who stands before it."""
+    path = tmp_path_factory.mktemp("door") / "template.db"
+    engine = open_engine(f"sqlite:///{path}")
+    schema.upgrade(engine)
+    alice = Publisher(engine)
+    populate(alice)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path, alice
+
+
 @pytest.fixture
-def alice(open_door: Door, tmp_path: Path) -> Publisher:
-    """A populated door on SQLite."""
-    return open_door(f"sqlite:///{tmp_path / 'door.db'}")
+def alice(template: tuple[Path, Publisher], tmp_path: Path) -> Iterator[Publisher]:
+    """A populated door on SQLite, this test's own."""
+    path, populated = template
+    shutil.copy(path, tmp_path / "door.db")
+    engine = open_engine(f"sqlite:///{tmp_path / 'door.db'}")
+    yield populated.moved(engine)
+    engine.dispose()

@@ -9,16 +9,21 @@ import base64
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from registry import acts, ledger
+from registry import acts, ledger, vaults
 from registry.authority import Receipt
+from registry.errors import BadEncryption, BadRelease
+from registry.keyring import open_links
 from registry.records.database import reading
-from support.publisher import MODEL, SEALED, Publisher
+from support.custodian import public_of
+from support.publisher import MODEL, Publisher
 
 
 class WrongLength(Exception):
@@ -159,10 +164,107 @@ def test_a_receipt_extends_the_checkpoint_that_the_client_knew(alice: Publisher)
         merkle.verify_consistency(known, old, len(leaves), new, list(receipt.consistency))
 
 
-def test_a_pull_brings_the_share_of_the_one_who_pulls(alice: Publisher) -> None:
-    assert alice.admit(alice.about(acts.Pull, 1, purpose="run")).share == SEALED
-    assert alice.admit(alice.about(acts.Alias, 1, name="x")).share is None
-    assert alice.admit(alice.push()).share is None
+WAYS = {
+    "alice": [("alice", "/"), ("/", "vision/"), ("vision/", MODEL)],
+    "bob": [("bob", MODEL)],
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_pull_brings_the_way_from_ones_own_key_to_the_model(alice: Publisher, name: str) -> None:
+    """Link by link, each opened by the key of the one before it; and at its end the blobs' keys."""
+    me = alice.members[name]
+    receipt = alice.admit(alice.about(acts.Pull, 1, purpose="run"), by=me)
+    assert [(link.reader, link.vault) for link in receipt.shares] == WAYS[name]
+    key = open_links(me, alice.law(), receipt.shares, MODEL)
+    for blob in alice.blobs_of(MODEL):
+        sealed = alice.custodian.sealed[blob.key.sha256]
+        opened = vaults.open_blob_key(alice.authority.registry_id, MODEL, blob, sealed, key)
+        assert opened == alice.custodian.blob_keys[blob.content]
+
+
+def test_the_way_leads_through_a_team(alice: Publisher) -> None:
+    carol = alice.members["carol"]
+    pull = alice.about(acts.Pull, 1, "audio/vad", purpose="run")
+    links = alice.admit(pull, by=carol).shares
+    shown = [(link.reader, link.vault) for link in links]
+    assert shown == [("carol", "ml"), ("ml", "audio/"), ("audio/", "audio/vad")]
+    open_links(carol, alice.law(), links, "audio/vad")
+
+
+@pytest.mark.parametrize("flaw", ["left out", "turned round", "another's", "swapped", "changed"])
+def test_a_way_with_a_flaw_leads_nowhere(alice: Publisher, flaw: str) -> None:
+    links = list(alice.admit(alice.about(acts.Pull, 1, purpose="run")).shares)
+    if flaw == "left out":
+        del links[1]
+    elif flaw == "turned round":
+        links.reverse()
+    elif flaw == "another's":
+        links = list(alice.admit(alice.about(acts.Pull, 1, purpose="run"), by=alice.members["bob"]).shares)
+    elif flaw == "swapped":
+        links[1], links[2] = (
+            replace(links[1], share=links[2].share),
+            replace(links[2], share=links[1].share),
+        )
+    else:
+        links[2] = replace(links[2], share=bytes(len(links[2].share)))
+    with pytest.raises((BadRelease, BadEncryption)):
+        open_links(alice.identity, alice.law(), links, MODEL)
+
+
+def test_only_a_pull_brings_shares(alice: Publisher) -> None:
+    for body in (alice.about(acts.Alias, 1, name="x"), alice.push()):
+        assert alice.admit(body).shares == ()
+    assert alice.rotate(MODEL).shares == ()
+
+
+def test_a_limited_share_comes_without_its_outer_layer(alice: Publisher) -> None:
+    """What lies in the database opens with no key of the member's; what the door hands out does."""
+    dora = alice.members["dora"]
+    alice.grant("dora", ("pull",), MODEL, alice.now + timedelta(hours=1))
+    law = alice.law()
+    share = law.state.vaults[MODEL].shares["dora"]
+    assert share.limited
+    (link,) = alice.admit(alice.about(acts.Pull, 1, purpose="run"), by=dora).shares
+    place = (alice.authority.registry_id, public_of(law, MODEL))
+    known = (dora.sealing.suite, dora.sealing, dora.signing.keyid)
+    opened = vaults.open_share(*place, link.share, *known)
+    assert opened.public == public_of(law, MODEL).public
+    with pytest.raises(BadEncryption):
+        vaults.open_share(*place, alice.custodian.sealed[share.sealed.sha256], *known)
+
+
+def test_the_door_uncovers_nothing_after_the_grants_end(alice: Publisher) -> None:
+    from registry.authority import shares
+    from registry.errors import NotPermitted
+
+    alice.grant("dora", ("pull",), MODEL, alice.now + timedelta(hours=1))
+    alice.grant("bob", ("grant",), "audio/vad", alice.now + timedelta(hours=1))
+    dora, bob = (alice.members[name].signing.keyid for name in ("dora", "bob"))
+    assert len(shares(alice.authority, dora, MODEL, alice.now)) == 1
+    assert len(shares(alice.authority, bob, "audio/vad", alice.now)) == 1
+    alice.now += timedelta(hours=1)
+    for keyid, vault in ((dora, MODEL), (bob, "audio/vad")):
+        with pytest.raises((NotPermitted, BadRelease)):
+            shares(alice.authority, keyid, vault, alice.now)
+
+
+def test_the_way_to_a_vault_is_for_who_may_grant_there(alice: Publisher) -> None:
+    """carol pulls from audio/ as one of ml; the team's key and what it opens is not hers to hand on."""
+    from registry.authority import shares
+    from registry.errors import Denied, RegistryError
+
+    known = alice.authority
+    carol, dora = (alice.members[name].signing.keyid for name in ("carol", "dora"))
+    assert len(shares(known, alice.keyid, "audio/vad", alice.now)) == 3
+    assert [link.vault for link in shares(known, carol, "ml", alice.now)] == ["ml"]
+    with pytest.raises(Denied):
+        shares(known, carol, "audio/vad", alice.now)
+    for vault in ("/", "vision/", MODEL, "ml"):
+        with pytest.raises(RegistryError):
+            shares(known, dora, vault, alice.now)
+    with pytest.raises(RegistryError):
+        shares(known, "0" * 64, MODEL, alice.now)
 
 
 def test_a_push_ends_its_own_lease_only_when_it_is_admitted(alice: Publisher) -> None:

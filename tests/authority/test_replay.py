@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,43 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from registry import acts, fsck
-from registry.errors import Conflict, Denied, InvalidInput, NotFound, Untrusted
+from registry.crypto.identity import Identity
+from registry.errors import (
+    BadEncryption,
+    BadRelease,
+    Conflict,
+    Denied,
+    InvalidInput,
+    NotFound,
+    Untrusted,
+)
+from registry.keyring import open_links
+from registry.law.law import Law
+from registry.law.rights import why
 from registry.records import schema, tables
 from registry.records.database import open_engine, reading
 from registry.replay import Finding, check_ledger, compare_projection
+from registry.ways import way
+from support.custodian import public_of
 from support.forgeries import FORGERIES
 from support.publisher import Publisher
 
 REFUSALS = (InvalidInput, NotFound, Denied, Untrusted, Conflict)
-FORGED = ("a changed time", "a replayed act", "a second genesis", "a bundle that is none")
 MODELS = ("vision/net", "audio/vad")
+FORGED = (
+    "a changed time",
+    "a replayed act",
+    "a second genesis",
+    "a bundle that is none",
+    "a push without its sealed keys",
+    "an act signed under a law that never was",
+)
+PEOPLE = ("bob", "carol", "dora")
+TEAMS = ("ml", "night")
+PLACES = ("vision/", "audio/", *MODELS)
+ACTIONS = st.lists(st.sampled_from(acts.ACTIONS), min_size=1, unique=True).map(
+    lambda some: tuple(action for action in acts.ACTIONS if action in some)
+)
 NAMES = ("prod", "beta", "1.0", "2.0")
 Edit = Callable[[sa.Table, list[sa.ColumnElement[bool]]], sa.Executable]
 CONTENTS = (b"graph 1", b"graph 2", b"weights", b"")
@@ -78,16 +106,97 @@ class Registry(RuleBasedStateMachine):
         number = data.draw(st.integers(1, self.versions[model]))
         self.attempt(self.alice.about(kind[0], number, model, **{kind[1]: value}))
 
-    @precondition(lambda self: self.versions["vision/net"])
+    @rule(name=st.sampled_from(PEOPLE), role=st.sampled_from(acts.ROLES))
+    def enroll(self, name: str, role: acts.Role) -> None:
+        with suppress(*REFUSALS):
+            self.alice.enroll(name, role)
+
+    @rule(name=st.sampled_from(PEOPLE))
+    def disable(self, name: str) -> None:
+        with suppress(*REFUSALS):
+            self.alice.disable(name)
+
+    @rule(name=st.sampled_from(PEOPLE), own=st.booleans())
+    def replace(self, name: str, own: bool) -> None:
+        with suppress(*REFUSALS):
+            self.alice.replace(name, self.alice.members.get(name) if own else None)
+
+    @rule(team=st.sampled_from(TEAMS), name=st.sampled_from(PEOPLE), kind=st.sampled_from("tja"))
+    def teams(self, team: str, name: str, kind: str) -> None:
+        body = {"t": acts.Team(team), "j": acts.TeamAdd(team, name), "a": acts.TeamRemove(team, name)}[kind]
+        with suppress(*REFUSALS):
+            self.alice.enact(body)
+
     @rule(
-        name=st.sampled_from(
-            ["a changed time", "a replayed act", "a second genesis", "a bundle that is none"]
-        )
+        who=st.sampled_from((*PEOPLE, *TEAMS)),
+        actions=ACTIONS,
+        place=st.sampled_from(PLACES),
+        hours=st.none() | st.integers(1, 3),
     )
+    def grant(self, who: str, actions: Any, place: str, hours: int | None) -> None:
+        with suppress(*REFUSALS):
+            self.alice.grant(who, actions, place, self.alice.now + timedelta(hours=hours) if hours else None)
+
+    @rule(who=st.sampled_from((*PEOPLE, *TEAMS)), actions=ACTIONS, place=st.sampled_from(PLACES))
+    def revoke(self, who: str, actions: Any, place: str) -> None:
+        with suppress(*REFUSALS):
+            self.alice.revoke(who, actions, place)
+
+    @rule(vault=st.sampled_from(("/", *TEAMS, *PLACES)))
+    def rotate(self, vault: str) -> None:
+        with suppress(*REFUSALS):
+            self.alice.rotate(vault)
+
+    @rule(text=st.sampled_from(("", "permit(principal, action, resource);", "nonsense")))
+    def policy(self, text: str) -> None:
+        with suppress(*REFUSALS):
+            self.alice.policy(text)
+
+    @rule(minutes=st.integers(1, 90))
+    def time_passes(self, minutes: int) -> None:
+        self.alice.now += timedelta(minutes=minutes)
+
+    @precondition(lambda self: self.versions["vision/net"])
+    @rule(name=st.sampled_from(FORGED))
     def forge(self, name: str) -> None:
-        envelope = FORGERIES[name].forge(self.alice)
+        before = dict(self.versions)
+        brought = FORGERIES[name].made(self.alice)
         with pytest.raises(REFUSALS):
-            self.alice.submit(envelope)
+            self.alice.submit(brought.envelope, keys=brought.keys)
+        assert before == self.versions
+
+    @invariant()
+    def every_reader_reads_and_nobody_else(self) -> None:
+        """With the private keys that members have now: the vaults' halves open for those who may, alone."""
+        law, time = self.alice.law(), acts.timestamp(self.alice.now)
+        for vault in law.state.vaults:
+            for name, identity in self.alice.members.items():
+                opened = self.opens(law, identity, vault)
+                wanted = vault in PLACES and bool(why(law.state, name, "pull", vault, time))
+                assert opened == self.may_open(law, name, vault, time), (name, vault)
+                if vault in MODELS:
+                    assert opened == wanted, (name, vault)
+
+    def may_open(self, law: Law, name: str, vault: str, time: str) -> bool:
+        state = law.state
+        if not state.active(name):
+            return False
+        if state.members[name].role == "admin":
+            return True
+        if vault in TEAMS:
+            return vault in state.teams_of(name)
+        return vault in PLACES and bool(why(state, name, "pull", vault, time))
+
+    def opens(self, law: Law, identity: Identity, vault: str) -> bool:
+        """Whether the door's way to the vault is there, and opens with this identity's keys."""
+        authority, time = self.alice.authority, acts.timestamp(self.alice.now)
+        try:
+            with reading(self.engine) as connection:
+                links = way(connection, law, authority.key, identity.name, vault, time)
+            key = open_links(identity, law, links, vault)
+        except (BadRelease, BadEncryption):
+            return False
+        return key.public == public_of(law, vault).public
 
     @invariant()
     def nothing_differs(self) -> None:
@@ -101,7 +210,7 @@ class Registry(RuleBasedStateMachine):
 
 Registry.TestCase.settings = settings(
     max_examples=12,
-    stateful_step_count=12,
+    stateful_step_count=16,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -124,6 +233,8 @@ def test_the_replay_notices_a_changed_cell_of_every_table(alice: Publisher) -> N
 def unnoticed(alice: Publisher, edit: Edit) -> list[str]:
     """The tables in which the edit of one row is not found; each edit is rolled back."""
     alice.admit(alice.push(metadata={"team": "vision"}))
+    alice.disable("dora")
+    alice.policy("permit(principal, action, resource);")
     missed = []
     with alice.authority.engine.connect() as connection:
         for table in (*tables.LEDGER, *tables.PROJECTION):

@@ -54,7 +54,8 @@ def test_push_json_with_label_aliases_and_metadata(founded: Path, model: Path) -
     named = ("--label", "1.0", "--alias", "prod", "--alias", "best", "--meta", "owner=me", "--meta", "k=a=b")
     document = call("--home", founded, "push", model, "vision/mlp", *named, "--json").done().document()
     assert set(document) == {*("reference", "model", "version", "digest", "seq", "size", "stored", "reused")}
-    assert (document["reference"], document["version"], document["seq"]) == ("vision/mlp:1", 1, 1)
+    # The first push creates the model: entry 1. The push itself is entry 2.
+    assert (document["reference"], document["version"], document["seq"]) == ("vision/mlp:1", 1, 2)
     assert document["size"] == model.stat().st_size
     for tag in ("1.0", "prod", "best", "1"):
         shown = call("--home", founded, "show", f"vision/mlp:{tag}", "--json").done().document()
@@ -126,7 +127,7 @@ def test_alias_moves(home: Path, model: Path) -> None:
     moved = call("--home", home, "alias", "vision/mlp:2", "prod").done()
     assert re.search(r"^now is +vision/mlp:2$", moved.out, re.M)
     document = call("--home", home, "alias", "vision/mlp:1", "prod", "--json").done().document()
-    assert document == {"reference": "vision/mlp:1", "alias": "vision/mlp:prod", "seq": 4}
+    assert document == {"reference": "vision/mlp:1", "alias": "vision/mlp:prod", "seq": 5}
     shown = call("--home", home, "show", "vision/mlp:prod", "--json").document()
     assert shown["number"] == 1
 
@@ -136,7 +137,7 @@ def test_yank_withdraws(home: Path, tmp_path: Path, as_json: bool) -> None:
     form = ["--json"] if as_json else []
     yanked = call("--home", home, "yank", "vision/mlp:1", "--reason", "wrong data", *form).done()
     if as_json:
-        assert yanked.document() == {"reference": "vision/mlp:1", "reason": "wrong data", "seq": 2}
+        assert yanked.document() == {"reference": "vision/mlp:1", "reason": "wrong data", "seq": 3}
     refused = call("--home", home, "pull", "vision/mlp:1", "-o", tmp_path / "out")
     assert refused.code == 4
     assert "wrong data" in refused.err
@@ -146,7 +147,8 @@ def test_yank_withdraws(home: Path, tmp_path: Path, as_json: bool) -> None:
 def test_log_is_newest_first_and_limited(home: Path, tmp_path: Path) -> None:
     call("--home", home, "pull", "vision/mlp", "-o", tmp_path / "out").done()
     entries = call("--home", home, "log", "--json").done().document()["entries"]
-    assert [(one["seq"], one["kind"]) for one in entries] == [(2, "pull"), (1, "push"), (0, "genesis")]
+    kinds = ("genesis", "create", "push", "pull")
+    assert [(one["seq"], one["kind"]) for one in reversed(entries)] == list(enumerate(kinds))
     assert {one["actor"] for one in entries} == {"alice"}
     assert len(call("--home", home, "log", "--limit", "1", "--json").document()["entries"]) == 1
     people = spawn("--home", home, "log").done().out

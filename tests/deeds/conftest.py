@@ -9,6 +9,7 @@ import pytest
 
 from registry.context import Context
 from support import worlds
+from support.company import Company
 
 
 @pytest.fixture
@@ -37,3 +38,35 @@ def model(tmp_path: Path) -> Path:
     worlds.make_model(directory, external="weights.bin")
     (directory / "tokenizer.json").write_text('{"vocabulary": []}')
     return directory
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Company:
+    """A registry of alice's with room for others, on SQLite and a directory."""
+    return Company(tmp_path)
+
+
+@pytest.fixture
+def company_anywhere(tmp_path: Path, backend: worlds.Backend) -> Company:
+    """The same on each backend."""
+    return Company(tmp_path, backend)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A directory with a small ONNX model, and a note."""
+    directory = worlds.make_model(tmp_path / "tiny").parent
+    (directory / "note.txt").write_text("first")
+    return directory
+
+
+@pytest.fixture
+def staffed(company: Company, tiny: Path) -> Company:
+    """bob reads vision/net directly, carol the namespace, dave by way of team ml."""
+    return company.staff(tiny)
+
+
+@pytest.fixture
+def staffed_anywhere(company_anywhere: Company, tiny: Path) -> Company:
+    """The same on each backend."""
+    return company_anywhere.staff(tiny)

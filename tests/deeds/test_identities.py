@@ -18,6 +18,7 @@ from registry.errors import (
     HomeNotFound,
     InvalidIdentity,
     NotFound,
+    NotPermitted,
     RegistryError,
     WrongPassphrase,
 )
@@ -59,16 +60,21 @@ def test_the_environment_may_name_the_identity(
 
 
 @pytest.mark.parametrize("deed", DEEDS)
-def test_a_stranger_is_denied_and_leaves_no_trace(home: Path, model: Path, tmp_path: Path, deed: str) -> None:
+def test_a_stranger_is_denied_and_leaves_no_trace_but_the_refusal(
+    home: Path, model: Path, tmp_path: Path, deed: str
+) -> None:
     with worlds.open_context(home) as context:
         push(context, model, "vision/net")
         before = worlds.dump(context)
     worlds.make_identity(tmp_path / "eve.pem", "alice")
     with worlds.open_context(home, identity_file=tmp_path / "eve.pem") as context:
-        with pytest.raises(Denied) as caught:
+        with pytest.raises(NotPermitted) as caught:
             DEEDS[deed](context, model)
         assert caught.value.exit_code == 4
-        assert worlds.dump(context) == before
+        (refusal,) = worlds.only_refused(context, before)
+        assert (refusal.member, refusal.code, refusal.count) == ("", "not-permitted", 1)
+        assert refusal.attempt == {"checkout": "pull"}.get(deed, deed)
+        assert refusal.target.startswith("vision/net")
     assert not (tmp_path / "out").exists()
 
 
@@ -79,6 +85,7 @@ def test_a_stranger_who_verifies_is_stopped_at_the_release(home: Path, model: Pa
     with worlds.open_context(home, identity_file=tmp_path / "eve.pem") as context:
         outcomes = verify(context, "vision/net")
     assert [(outcome.number, outcome.ok) for outcome in outcomes][-1] == (8, False)
+    assert "not a member" in outcomes[-1].detail
 
 
 def test_a_home_behind_a_passphrase_does_everything_with_it(tmp_path: Path, model: Path) -> None:
@@ -137,7 +144,7 @@ def test_what_needs_no_key_needs_no_passphrase(locked: Path) -> None:
         assert fsck(context).findings == ()
         assert catalog.show(context, "vision/net")["publisher"] == "alice"
         assert len(catalog.list_models(context)) == 1
-        assert len(catalog.log(context, 9)) == 2
+        assert [one["kind"] for one in catalog.log(context, 9)] == ["push", "create", "genesis"]
 
 
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {

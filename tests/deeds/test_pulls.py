@@ -166,7 +166,9 @@ def test_an_empty_directory_and_missing_parents_are_fine(published: Context, tmp
 def test_a_failed_pull_leaves_nothing_behind(published: Context, tmp_path: Path) -> None:
     """The last blob is damaged: the files before it were written already."""
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
-    blob = worlds.dump(published)["files"][-1]["blob"]
+    rows = worlds.dump(published)
+    contents = {row["content"]: row["id"] for row in rows["blobs"]}
+    blob = contents[rows["files"][-1]["sha256"]]
     (path,) = [path for path in (published.paths.home / "blobs").rglob("*") if path.name.startswith(blob)]
     data = bytearray(path.read_bytes())
     data[-1] ^= 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from registry import upload
+from registry import acts, catalog, upload
 from registry.blobs import BlobStore
 from registry.checkout import checkout
 from registry.context import Context
@@ -65,15 +65,20 @@ def test_an_interrupted_push_resumes_where_it_stopped(home: Path, model: Path, s
 def test_a_push_that_failed_at_the_door_resumes(
     home: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closed(*_: object, **__: object) -> None:
-        raise StoreUnavailable("the door is closed")
+    honest = Context.act
+
+    def closed(context: Context, body: acts.Body, **options: Any) -> Any:
+        if isinstance(body, acts.Push):
+            raise StoreUnavailable("the door is closed")
+        return honest(context, body, **options)
 
     with worlds.open_context(home) as context:
-        monkeypatch.setattr(context, "act", closed)
+        monkeypatch.setattr(Context, "act", closed)
         with pytest.raises(StoreUnavailable):
             push(context, model, "vision/net")
         kept = worlds.blobs_of(context)
         assert len(kept) == 3
+    monkeypatch.undo()
     with worlds.open_context(home) as context:
         assert push(context, model, "vision/net").ref.version == 1
         assert worlds.blobs_of(context) == kept
@@ -154,11 +159,15 @@ def test_a_file_that_changes_during_the_push_is_noticed(
     assert len(worlds.blobs_of(context)) == (1 if changed == "model.onnx" else 2)
 
 
-def test_a_failed_push_creates_no_model(context: Context, model: Path) -> None:
+def test_a_failed_push_leaves_an_empty_model_at_most(context: Context, model: Path) -> None:
+    """The model is created before the first byte is stored: its vault is what blob keys are sealed to."""
     context.__dict__["store"] = Failing(context.store, 1)
     with pytest.raises(StoreUnavailable):
         push(context, model, "vision/net")
-    with pytest.raises(ReferenceNotFound, match="no such model"):
+    with pytest.raises(ReferenceNotFound, match="no such version"):
         checkout(context, "vision/net")
+    assert versions(context) == []
+    assert [act.kind for act, _ in worlds.acted(context)] == ["genesis", "create"]
+    assert catalog.list_models(context) == []
     with context.engine.connect() as connection:
         assert connection.execute(sa.select(tables.leases)).all() == []

@@ -21,11 +21,14 @@ _DOCUMENTED_ABOVE = {"registry.errors"}
 def test_the_public_names_are_pinned() -> None:
     assert registry.__all__ == ["Registry", "connect"]
     assert {name for name in vars(registry.Registry) if not name.startswith("_")} == {
+        "attest",
         "checkout",
         "close",
+        "grant",
         "pull",
         "push",
         "registry_id",
+        "revoke",
         "verify",
     }
 

@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import rfc8785
 import sqlalchemy as sa
 
 from registry import acts
+from registry.crypto import dsse
 from registry.errors import ReferenceNotFound
 from registry.records import queries, schema
 from registry.records.database import open_engine, reading
 from registry.refs import parse
-from support.publisher import FACTS, MODEL, Publisher, sha256
+from support.madefacts import FACTS
+from support.publisher import MODEL, Publisher, sha256
 
 WEIGHTS = b"weights of the first two"
 
@@ -155,7 +158,8 @@ def test_what_is_stored_is_known_by_content_and_by_model(connection: sa.Connecti
 def test_more_contents_than_one_query_takes_can_be_asked_about(connection: sa.Connection) -> None:
     before = {f"{number:064x}" for number in range(1200)}  # they sort before any real digest
     (blob,) = queries.stored(connection, MODEL, before | {sha256(WEIGHTS)}).values()
-    assert queries.blob_sizes(connection, before | {blob}).keys() == {blob}
+    rows = queries.blob_rows(connection, MODEL, before | {sha256(WEIGHTS)})
+    assert [row["id"] for row in rows] == [blob]
     assert queries.known_sizes(connection, MODEL, range(-1200, len(WEIGHTS) + 1)) >= {len(WEIGHTS), 7}
 
 
@@ -171,3 +175,49 @@ def test_names_in_use_are_told_apart(connection: sa.Connection) -> None:
 def test_a_member_is_shown_by_name(published: Publisher, connection: sa.Connection) -> None:
     assert queries.member_name(connection, published.keyid) == "alice"
     assert queries.member_name(connection, "f" * 64) == "f" * 16
+
+
+def test_the_blobs_of_a_model_are_its_own(connection: sa.Connection) -> None:
+    vision, audio = queries.blobs_of(connection, MODEL), queries.blobs_of(connection, "audio/vad")
+    assert {row["model"] for row in vision} == {MODEL}
+    assert [row["content"] for row in audio] == [sha256(b"voices")]
+    assert len(vision) == 5
+    assert queries.blobs_of(connection, "audio/none") == []
+    wanted = {sha256(WEIGHTS), sha256(b"voices")}
+    assert [row["content"] for row in queries.blob_rows(connection, MODEL, wanted)] == [sha256(WEIGHTS)]
+
+
+def test_later_attestations_are_told_from_the_pushs_own(published: Publisher) -> None:
+    def seqs(number: int) -> list[int]:
+        with reading(published.authority.engine) as connection:
+            return queries.attest_seqs(connection, MODEL, number)
+
+    assert seqs(1) == seqs(2) == []
+    statement = {
+        "_type": acts.STATEMENT_TYPE,
+        "predicateType": "https://example.org/review/v1",
+        "predicate": {},
+    }
+    body = published.about(acts.Attest, 1, statement=b"-")
+    statement["subject"] = [{"name": MODEL, "digest": {"sha256": body.digest}}]
+    signed = dsse.sign(rfc8785.dumps(statement), published.identity.signing).to_bytes()
+    told = [
+        published.admit(published.about(acts.Attest, 1, statement=signed)).proof.entry.seq for _ in range(2)
+    ]
+    assert (seqs(1), seqs(2)) == (told, [])
+
+
+def test_a_sealed_key_is_in_use_until_it_is_superseded(published: Publisher) -> None:
+    def in_use() -> set[str]:
+        with reading(published.authority.engine) as connection:
+            return queries.sealed_in_use(connection)
+
+    before = in_use()
+    blobs = {blob.key.sha256 for blob in published.blobs_of(MODEL)}
+    shares = {one.sealed.sha256 for one in published.law().state.vaults[MODEL].shares.values()}
+    assert blobs | shares <= before
+    published.rotate(MODEL)
+    after = in_use()
+    assert not (blobs | shares) & after
+    assert before - after == blobs | shares
+    assert len(before) == len(after)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,17 +15,19 @@ import sqlalchemy as sa
 
 from registry import acts, ledger
 from registry.checkout import checkout, verify
-from registry.context import Context
+from registry.context import Context, utc_now
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey
 from registry.crypto.identity import Identity, SigningKey
-from registry.errors import Denied, ReferenceNotFound, Untrusted
+from registry.errors import Denied, Disabled, NotPermitted, ReferenceNotFound, Untrusted
 from registry.fsck import fsck
 from registry.pull import pull
 from registry.records import projection, tables
 from registry.records.database import reading, writing
+from registry.release import release
 from registry.replay import Finding, check_ledger, compare_projection
-from registry.ritual import STEPS
+from registry.ritual import STEPS, Ritual
+from support.story import TERM
 from support.victim import MODEL, REF, VERSION, Victim
 
 NEW = f"{MODEL}:4"  # the version that a crafted push is
@@ -77,6 +78,38 @@ def denied(victim: Victim, step: int, code: str, ref: str = REF) -> None:
     with victim.open() as context:
         last = verify(context, ref)[-1]
     assert (last.number, last.ok) == (step, False)
+
+
+def reads_as_before(victim: Victim) -> None:
+    """Who may read the version may, and who may not may not: as an admin, by a team, for a day."""
+    for who in ("alice", "bob", "carol"):
+        with victim.open(who) as context:
+            release(context, REF, "verify", Ritual())
+    shut_out(victim, "frank", NotPermitted)
+    shut_out(victim, "dora", Disabled)
+
+
+def shut_out(victim: Victim, who: str, error: type[Denied], ref: str = REF) -> None:
+    """The door gives this member no key; it says so in the ledger."""
+    before = len(victim.read()["acts"])
+    with victim.open(who) as context, pytest.raises(error) as caught:
+        release(context, ref, "verify", Ritual())
+    assert (caught.value.step, caught.value.exit_code) == ("8 (release)", 4)
+    assert [row["kind"] for row in victim.read()["acts"][before:]] == ["refusal"]
+
+
+def late(victim: Victim, who: str, *, may: bool) -> None:
+    """Whether a member still reads once carol's grant is over."""
+
+    def tomorrow() -> datetime:
+        return utc_now() + TERM
+
+    with victim.open(who, now=tomorrow) as context:
+        if may:
+            release(context, REF, "verify", Ritual())
+        else:
+            with pytest.raises(NotPermitted):
+                release(context, REF, "verify", Ritual())
 
 
 def _run(_victim: Victim, context: Context, ref: str) -> None:
@@ -150,16 +183,11 @@ def push_body(victim: Victim, number: int = VERSION, model: str = MODEL) -> acts
 
 
 def signed(context: Context, body: acts.Body, signer: Identity | None = None, **header: str) -> bytes:
-    """The envelope of an act, by the home's own identity or by ``signer``."""
+    """The envelope of an act, by the context's identity or by ``signer``, under the newest law."""
     who = signer or context.identity
-    said = {
-        "registry": context.config.registry_id,
-        "actor": who.signing.verifying.keyid,
-        "time": acts.timestamp(datetime.now(UTC)),
-        "nonce": os.urandom(16).hex(),
-    }
-    payload = acts.encode(acts.Header(**{**said, **header}), body)
-    return dsse.sign(payload, who.signing).to_bytes()
+    said = {"actor": who.signing.verifying.keyid, **header}
+    made = msgspec.structs.replace(context.header(context.law().head), **said)
+    return dsse.sign(acts.encode(made, body), who.signing).to_bytes()
 
 
 def admit(victim: Victim, make: Callable[[Context], bytes]) -> int:
@@ -189,7 +217,7 @@ def forked(victim: Victim, history: Sequence[bytes], key: LedgerKey | None = Non
 
 def crafted(body: acts.Push, number: int, **changes: Any) -> acts.Push:
     """``body`` as another version that brings no blob: a push that is right but for ``changes``."""
-    plain: dict[str, Any] = {"number": number, "label": None, "aliases": (), "blobs": (), "vault": None}
+    plain: dict[str, Any] = {"number": number, "label": None, "aliases": (), "blobs": ()}
     return msgspec.structs.replace(body, **{**plain, **changes})
 
 

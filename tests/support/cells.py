@@ -17,20 +17,28 @@ _GRAPH = {**_VERSION, "path": "model.onnx"}
 
 SUBJECTS: dict[str, dict[str, Any]] = {
     "acts": {**_VERSION, "kind": "push"},
-    "nodes": {"level": 1, "position": 0},  # on the way from the push, entry 2, to the root
+    "nodes": {"level": 1, "position": 5},  # on the way from the push, entry 9, to the root
     "head": {},
-    "members": {},
+    "sealed": {},  # the weights' key
+    "members": {"name": "bob"},
+    "keys": {"name": "bob"},
+    "disabled": {},
+    "teams": {},
+    "team_members": {},
+    "grants": {"grantee": "carol"},
+    "policies": {},
+    "vaults": {"vault": MODEL, "epoch": 2},
+    "shares": {"vault": MODEL, "epoch": 2, "recipient": "carol"},
+    "tallies": {},
     "namespaces": {},
     "models": {"model": MODEL},
-    "vaults": {"model": MODEL},
-    "shares": {"model": MODEL},
     "blobs": {"model": MODEL},  # and the id, of the weights
     "versions": _VERSION,
     "version_metadata": _VERSION,
     "files": {**_VERSION, "path": "weights.data"},
     "aliases": {"name": "prod"},
     "yanks": {"number": 3},
-    "attestations": _VERSION,
+    "attestations": {**_VERSION, "type": acts.QUANTIZATION},
     "quantization": _GRAPH,
     "opsets": _GRAPH,
     "quantized_tensors": {**_GRAPH, "position": 0},
@@ -40,7 +48,8 @@ SUBJECTS: dict[str, dict[str, Any]] = {
 
 _WORDS = {
     "push": "pull",
-    "admin": "reader",
+    "pull": "grant",
+    "member": "admin",
     acts.BLOB_FORMAT: "tink-aes128-gcm-hkdf-1mb",
     SUITES[0]: SUITES[1],
     acts.QUANTIZATION: acts.QUANTIZATION.replace("quantization", "lineage"),
@@ -66,6 +75,9 @@ def subject(victim: Victim, table: sa.Table) -> dict[str, Any]:
     where = SUBJECTS[table.name]
     if table is tables.blobs:
         where = {"id": victim.blob("weights.data")}
+    if table is tables.sealed:
+        blob = victim.row(tables.blobs, id=victim.blob("weights.data"))
+        where = {"sha256": blob["sealed"]}
     return victim.row(table, **where)
 
 

@@ -9,13 +9,17 @@ from typing import Any
 
 import msgspec
 import rfc8785
+import sqlalchemy as sa
 
 from registry import acts, bundle, errors, statements
 from registry.crypto import dsse
 from registry.crypto.identity import Identity
 from registry.manifest import Manifest
+from registry.records import tables
+from registry.records.database import writing
 from support.forger import each, forgery
-from support.publisher import FACTS, MODEL, Publisher
+from support.madefacts import FACTS
+from support.publisher import MODEL, Publisher, sha256
 
 
 def _digest_of(body: acts.Push) -> str:
@@ -32,59 +36,53 @@ def a_blob_brought_twice(alice: Publisher) -> dsse.Envelope:
 def one_content_in_two_blobs(alice: Publisher) -> dsse.Envelope:
     body = alice.push({"a.onnx": b"same", "b.onnx": b"same"})
     second = msgspec.structs.replace(body.blobs[0], id="another")
-    files = (body.files[0], msgspec.structs.replace(body.files[1], blob="another"))
-    return alice.sign(msgspec.structs.replace(body, blobs=(*body.blobs, second), files=files))
+    return alice.sign(msgspec.structs.replace(body, blobs=(*body.blobs, second)))
+
+
+@forgery(errors.InvalidInput, "twice")
+def two_contents_in_one_blob(alice: Publisher) -> dsse.Envelope:
+    body = alice.push({"a.onnx": b"four", "b.onnx": b"five"})
+    second = msgspec.structs.replace(body.blobs[1], id=body.blobs[0].id)
+    return alice.sign(msgspec.structs.replace(body, blobs=(body.blobs[0], second)))
 
 
 @forgery(errors.VersionTaken, "stored the same file")
 def a_content_that_the_model_has_already(alice: Publisher) -> dsse.Envelope:
     body = alice.push({"model.onnx": b"graph 1", "new.bin": b"new"})
     fresh = msgspec.structs.replace(body.blobs[0], id="fresh", content=body.files[0].sha256)
-    files = (msgspec.structs.replace(body.files[0], blob="fresh"), *body.files[1:])
-    return alice.sign(msgspec.structs.replace(body, blobs=(*body.blobs, fresh), files=files))
+    return alice.sign(msgspec.structs.replace(body, blobs=(*body.blobs, fresh)))
 
 
-@forgery(errors.RegistryError, "")
+@forgery(errors.Conflict, "there already")
 def a_blob_id_that_another_version_has(alice: Publisher) -> dsse.Envelope:
     """It would put another ciphertext behind the id of one that is there."""
-    taken = alice.push({"model.onnx": b"graph 1"}).files[0].blob
-    return alice.sign(_renamed(alice.push({"model.onnx": b"new content"}), taken))
+    taken = alice.blobs_of(MODEL)[0].id
+    body = alice.push({"model.onnx": b"new content"})
+    return alice.sign(msgspec.structs.replace(body, blobs=each(body.blobs, id=taken)))
 
 
-@forgery(errors.RegistryError, "")
+@forgery(errors.Conflict, "there already")
 def a_blob_id_that_another_model_has(alice: Publisher) -> dsse.Envelope:
-    taken = alice.push({"model.onnx": b"voices"}, model="audio/vad").files[0].blob
-    return alice.sign(_renamed(alice.push({"model.onnx": b"new content"}), taken))
+    taken = alice.blobs_of("audio/vad")[0].id
+    body = alice.push({"model.onnx": b"new content"})
+    return alice.sign(msgspec.structs.replace(body, blobs=each(body.blobs, id=taken)))
 
 
-@forgery(errors.InvalidInput, "does not hold it")
-def a_file_that_names_a_foreign_models_blob(alice: Publisher) -> dsse.Envelope:
+@forgery(errors.InvalidInput, "no blob that holds it")
+def a_file_whose_content_only_a_foreign_model_has(alice: Publisher) -> dsse.Envelope:
     """Its key is sealed to the other model's vault, and whoever may pull here need not may pull there."""
-    foreign = alice.push({"model.onnx": b"voices"}, model="audio/vad").files[0]
-    body = alice.push({"model.onnx": b"voices"}, blobs=())
-    return alice.sign(msgspec.structs.replace(body, files=each(body.files, blob=foreign.blob)))
+    return alice.sign(alice.push({"model.onnx": b"voices"}, blobs=()))
 
 
-@forgery(errors.InvalidInput, "does not hold it")
-def a_file_that_names_a_blob_of_other_content(alice: Publisher) -> dsse.Envelope:
-    old = alice.push({"model.onnx": b"graph 1"}).files[0]
-    body = alice.push({"model.onnx": b"new content"}, blobs=())
-    return alice.sign(msgspec.structs.replace(body, files=each(body.files, blob=old.blob)))
-
-
-@forgery(errors.InvalidInput, "does not hold it")
-def two_files_that_name_each_others_blobs(alice: Publisher) -> dsse.Envelope:
+@forgery(errors.InvalidInput, "no blob that holds it")
+def a_file_with_a_blob_of_other_content_beside_it(alice: Publisher) -> dsse.Envelope:
+    """The blob is no spare one: another file of the push is in it."""
     body = alice.push({"a.onnx": b"four", "b.onnx": b"five"})
-    first, second = body.files
-    swapped = (
-        msgspec.structs.replace(first, blob=second.blob),
-        msgspec.structs.replace(second, blob=first.blob),
-    )
-    return alice.sign(msgspec.structs.replace(body, files=swapped))
+    return alice.sign(msgspec.structs.replace(body, blobs=body.blobs[:1]))
 
 
-@forgery(errors.InvalidInput, "does not hold it")
-def a_file_that_names_a_blob_nobody_brought(alice: Publisher) -> dsse.Envelope:
+@forgery(errors.InvalidInput, "no blob that holds it")
+def a_file_whose_blob_nobody_brought(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.push(blobs=()))
 
 
@@ -114,8 +112,15 @@ def a_blob_that_no_file_uses(alice: Publisher) -> dsse.Envelope:
     return alice.sign(msgspec.structs.replace(body, blobs=(*body.blobs, spare)))
 
 
-def _renamed(body: acts.Push, name: str) -> acts.Push:
-    return msgspec.structs.replace(body, blobs=each(body.blobs, id=name), files=each(body.files, blob=name))
+@forgery(errors.BadReference, "no act brought")
+def a_push_that_reuses_a_blob_row_which_no_act_wrote(alice: Publisher) -> dsse.Envelope:
+    """Somebody who may write the tables wants a publisher to sign a version over a blob of theirs."""
+    alice.admit(alice.push({"model.onnx": b"first"}, model="planted/net"))
+    with writing(alice.authority.engine) as connection:
+        row = connection.execute(sa.select(tables.blobs).where(tables.blobs.c.model == "planted/net")).one()
+        planted = {"content": sha256(b"grown"), "id": "planted"}
+        connection.execute(sa.insert(tables.blobs), {**row._mapping, **planted})
+    return alice.sign(alice.push({"model.onnx": b"grown"}, model="planted/net"))
 
 
 @forgery(errors.BadDigest, "not the signed ones")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import timedelta
 
 import msgspec
@@ -15,19 +16,19 @@ from support.forger import forgery, resigned, reworded
 from support.publisher import Publisher
 
 
-@forgery(errors.BadAuthority, "not a member")
+@forgery(errors.NotPermitted, "not a member")
 def an_act_by_a_stranger(alice: Publisher) -> dsse.Envelope:
     eve = Identity.generate("eve")
-    return alice.sign(alice.push(signer=eve), eve, actor=eve.signing.verifying.keyid)
+    return alice.sign(alice.push(signer=eve), by=eve)
 
 
-@forgery(errors.BadAuthority, "not a member")
+@forgery(errors.NotPermitted, "not a member")
 def a_stranger_with_the_admins_name(alice: Publisher) -> dsse.Envelope:
     eve = Identity.generate(alice.identity.name)
-    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), eve, actor=eve.signing.verifying.keyid)
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), by=eve)
 
 
-@forgery(errors.BadSignature, "expected key")
+@forgery(errors.BadSignature, "one signer")
 def an_act_signed_by_another_key_than_its_actors(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.push(), Identity.generate("eve"))
 
@@ -38,7 +39,7 @@ def a_strangers_signature_under_the_admins_key_id(alice: Publisher) -> dsse.Enve
     return resigned(signed, keyid=alice.keyid)
 
 
-@forgery(errors.BadSignature, "expected key")
+@forgery(errors.BadSignature, "one signer")
 def an_honest_signature_under_a_wrong_key_id(alice: Publisher) -> dsse.Envelope:
     return resigned(alice.sign(alice.push()), keyid="0" * 64)
 
@@ -101,19 +102,88 @@ def an_act_for_no_registry(alice: Publisher) -> dsse.Envelope:
 @forgery(errors.Conflict, "genesis")
 def a_second_genesis(alice: Publisher) -> dsse.Envelope:
     header = _header(alice, registry="")
-    return dsse.sign(acts.encode(header, alice.genesis_body()), alice.identity.signing)
+    body = alice.custodian.copy().found(alice.identity, alice.key)  # its root key is none of alice's
+    return dsse.sign(acts.encode(header, body), alice.identity.signing)
 
 
 @forgery(errors.Conflict, "in the ledger already")
 def a_replayed_act(alice: Publisher) -> dsse.Envelope:
+    alice.admit(alice.about(acts.Pull, 1, purpose="run"))
     return dsse.Envelope.from_bytes(alice.envelopes()[-1])
 
 
 @forgery(errors.Conflict, "in the ledger already")
 def a_replayed_act_with_a_fresh_signature(alice: Publisher) -> dsse.Envelope:
     """ECDSA signs the same bytes differently each time: an act is named by its payload."""
-    replayed = dsse.Envelope.from_bytes(alice.envelopes()[-1])
-    return dsse.sign(replayed.payload, alice.identity.signing)
+    return dsse.sign(a_replayed_act(alice).payload, alice.identity.signing)
+
+
+@forgery(errors.Outdated, "law has changed")
+def a_replayed_act_of_the_law(alice: Publisher) -> dsse.Envelope:
+    """It names the law before itself, so it fits nowhere but where it is."""
+    alice.rotate("vision/net")
+    return dsse.Envelope.from_bytes(alice.envelopes()[-1])
+
+
+@forgery(errors.Outdated, "law has changed")
+def an_act_signed_under_an_older_law(alice: Publisher) -> dsse.Envelope:
+    signed = alice.sign(alice.about(acts.Pull, 1, purpose="run"))
+    alice.rotate("audio/")
+    return signed
+
+
+@forgery(errors.Outdated, "law has changed")
+def an_act_signed_under_a_law_that_never_was(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), law="0" * 64)
+
+
+@forgery(errors.Outdated, "law has changed")
+def an_act_signed_under_no_law(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), law="")
+
+
+@forgery(errors.Disabled, "disabled")
+def an_act_by_a_disabled_member(alice: Publisher) -> dsse.Envelope:
+    mallory = _enrolled(alice)
+    alice.disable(mallory.name)
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), by=mallory)
+
+
+@forgery(errors.NotPermitted, "another key by now")
+def an_act_by_a_key_that_its_owner_replaced(alice: Publisher) -> dsse.Envelope:
+    old = _enrolled(alice)
+    alice.replace(old.name, by=old)
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), by=old)
+
+
+@forgery(errors.NotPermitted, "another key by now")
+def an_act_by_a_key_that_an_admin_replaced(alice: Publisher) -> dsse.Envelope:
+    lost = _enrolled(alice)
+    alice.replace(lost.name)
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), by=lost)
+
+
+@forgery(errors.BadSignature, "")
+def an_act_signed_by_another_member_than_its_actor(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(alice.about(acts.Pull, 1, purpose="run"), _enrolled(alice))
+
+
+@forgery(errors.Malformed, "only the door")
+def a_refusal_signed_by_a_member(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(_refusal(alice))
+
+
+@forgery(errors.NotPermitted, "not a member")
+def a_refusal_signed_by_the_ledgers_key(alice: Publisher) -> dsse.Envelope:
+    """The ledger's key belongs to the door; it acts for nobody."""
+    header = alice.header(actor=alice.key.keyid)
+    return dsse.sign(acts.encode(header, _refusal(alice)), alice.key)
+
+
+@forgery(errors.NotPermitted, "not a member")
+def an_act_signed_by_the_ledgers_key(alice: Publisher) -> dsse.Envelope:
+    header = alice.header(actor=alice.key.keyid)
+    return dsse.sign(acts.encode(header, alice.whole(acts.Rotate("ml"))), alice.key)
 
 
 @forgery(errors.Denied, "too far")
@@ -128,3 +198,14 @@ def an_act_from_the_future(alice: Publisher) -> dsse.Envelope:
 
 def _header(alice: Publisher, registry: str) -> acts.Header:
     return msgspec.structs.replace(alice.header(), registry=registry)
+
+
+def _enrolled(alice: Publisher) -> Identity:
+    """A member who may pull."""
+    mallory = alice.enroll(f"mallory-{secrets.token_hex(4)}")
+    alice.grant(mallory.name, ("pull",), "vision/")
+    return mallory
+
+
+def _refusal(alice: Publisher) -> acts.Refusal:
+    return acts.Refusal(member="bob", count=1, since=acts.timestamp(alice.now), code="denied")

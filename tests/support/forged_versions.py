@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import rfc8785
 
 from registry import acts, errors
 from registry.crypto import dsse
@@ -92,49 +93,69 @@ def a_second_yank(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.about(acts.Yank, 3, reason="again"))
 
 
-@forgery(errors.VersionTaken, "created the model")
-def a_second_vault(alice: Publisher) -> dsse.Envelope:
-    return alice.sign(alice.push(vault=alice.vault()))
-
-
-@forgery(errors.VersionTaken, "created the model")
-def a_new_model_without_a_vault(alice: Publisher) -> dsse.Envelope:
-    return alice.sign(alice.push(model="vision/other", vault=None))
-
-
-@forgery(errors.InvalidInput, "epoch 1")
-def a_vault_of_a_later_epoch(alice: Publisher) -> dsse.Envelope:
-    body = alice.push(model="vision/other", vault=alice.vault(epoch=2))
-    return alice.sign(msgspec.structs.replace(body, blobs=each(body.blobs, epoch=2)))
-
-
-@forgery(errors.RegistryError, "member")
-def a_vault_shared_with_a_stranger(alice: Publisher) -> dsse.Envelope:
-    eve = Identity.generate("eve").signing.verifying.keyid
-    return alice.sign(alice.push(model="vision/other", vault=alice.vault(recipient=eve)))
-
-
-@forgery(errors.RegistryError, "")
-def a_vault_of_an_unknown_suite(alice: Publisher) -> dsse.Envelope:
-    vault = msgspec.structs.replace(alice.vault(), suite="hpke-rot13")
-    return alice.sign(alice.push(model="vision/other", vault=vault))
-
-
-@forgery(errors.RegistryError, "")
-def a_vault_whose_public_key_is_none(alice: Publisher) -> dsse.Envelope:
-    vault = msgspec.structs.replace(alice.vault(), public=b"\0" * 7)
-    return alice.sign(alice.push(model="vision/other", vault=vault))
-
-
-@forgery(errors.Conflict, "there already")
-def a_vault_shared_twice_with_one_member(alice: Publisher) -> dsse.Envelope:
-    vault = alice.vault()
-    return alice.sign(
-        alice.push(model="vision/other", vault=msgspec.structs.replace(vault, shares=vault.shares * 2))
-    )
+@forgery(errors.Conflict, "has not been created")
+def a_push_to_a_model_that_was_not_created(alice: Publisher) -> dsse.Envelope:
+    """What a push that brought its own vault used to be: a vault comes with ``create`` alone."""
+    return alice.sign(alice.push(model="vision/nowhere", create=False))
 
 
 @forgery(errors.VersionTaken, "another epoch")
 def a_blob_sealed_to_another_epoch(alice: Publisher) -> dsse.Envelope:
     body = alice.push()
     return alice.sign(msgspec.structs.replace(body, blobs=each(body.blobs, epoch=2)))
+
+
+@forgery(errors.VersionTaken, "another epoch")
+def a_blob_sealed_to_the_epoch_before_a_rotation(alice: Publisher) -> dsse.Envelope:
+    body = alice.push()
+    alice.rotate("vision/net")
+    return alice.sign(body)
+
+
+@forgery(errors.Conflict, "another digest")
+def an_attestation_of_another_digest(alice: Publisher) -> dsse.Envelope:
+    body = _attest(alice, 1)
+    return alice.sign(msgspec.structs.replace(body, digest="0" * 64))
+
+
+@forgery(errors.BadAttestation, "something else")
+def a_statement_about_another_version(alice: Publisher) -> dsse.Envelope:
+    other = _attest(alice, 2)
+    return alice.sign(msgspec.structs.replace(_attest(alice, 1), statement=other.statement))
+
+
+@forgery(errors.BadSignature, "")
+def a_statement_signed_by_a_stranger(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(_attest(alice, 1, signer=Identity.generate("eve")))
+
+
+@forgery(errors.BadSignature, "")
+def a_statement_signed_by_another_member(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(_attest(alice, 1, signer=alice.members["bob"]))
+
+
+@forgery(errors.BadAttestation, "come with the push")
+def quantization_facts_attested_after_the_push(alice: Publisher) -> dsse.Envelope:
+    """They would be read as the version's own facts."""
+    body = alice.about(acts.Alias, 1, name="x")
+    facts = alice.attestation(body.model, body.digest, ["model.onnx"])
+    return alice.sign(alice.about(acts.Attest, 1, statement=facts))
+
+
+@forgery(errors.BadAttestation, "URI")
+def a_statement_whose_type_is_no_uri(alice: Publisher) -> dsse.Envelope:
+    return alice.sign(_attest(alice, 1, kind="two words"))
+
+
+def _attest(
+    alice: Publisher, number: int, signer: Identity | None = None, kind: str = "https://example.org/review/v1"
+) -> acts.Attest:
+    body: acts.Attest = alice.about(acts.Attest, number, statement=b"-")
+    said = {
+        "_type": acts.STATEMENT_TYPE,
+        "subject": [{"name": body.model, "digest": {"sha256": body.digest}}],
+        "predicateType": kind,
+        "predicate": {"good": True},
+    }
+    signed = dsse.sign(rfc8785.dumps(said), (signer or alice.identity).signing)
+    return msgspec.structs.replace(body, statement=signed.to_bytes())

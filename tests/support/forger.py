@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,16 @@ from registry.crypto import dsse
 from registry.errors import RegistryError
 from support.publisher import Publisher
 
-Forge = Callable[[Publisher], dsse.Envelope]
+
+@dataclass(frozen=True)
+class Brought:
+    """An act with other sealed keys beside it than those that it names."""
+
+    envelope: dsse.Envelope
+    keys: Mapping[str, bytes]
+
+
+Forge = Callable[[Publisher], dsse.Envelope | Brought]
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,11 @@ class Forgery:
     forge: Forge
     error: type[RegistryError]
     says: str
+
+    def made(self, alice: Publisher) -> Brought:
+        """What is brought to the door."""
+        forged = self.forge(alice)
+        return forged if isinstance(forged, Brought) else Brought(forged, alice.beside(forged))
 
 
 FORGERIES: dict[str, Forgery] = {}
@@ -54,5 +68,5 @@ def resigned(envelope: dsse.Envelope, **changes: Any) -> dsse.Envelope:
 
 
 def each(parts: tuple[Any, ...], **changes: Any) -> tuple[Any, ...]:
-    """The files or blobs of an act, every one with these fields replaced."""
+    """The parts of an act, every one with these fields replaced."""
     return tuple(msgspec.structs.replace(part, **changes) for part in parts)

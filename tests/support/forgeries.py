@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
-from support import forged_contents, forged_signatures, forged_versions
-from support.forger import FORGERIES, Forgery
+from support import (
+    forged_contents,
+    forged_custody,
+    forged_keys,
+    forged_law,
+    forged_rights,
+    forged_rotations,
+    forged_signatures,
+    forged_versions,
+)
+from support.forger import FORGERIES, Brought, Forgery
 
-__all__ = ["FORGERIES", "Forgery", "forged_contents", "forged_signatures", "forged_versions"]
+__all__ = [
+    "FORGERIES",
+    "Brought",
+    "Forgery",
+    "forged_contents",
+    "forged_custody",
+    "forged_keys",
+    "forged_law",
+    "forged_rights",
+    "forged_rotations",
+    "forged_signatures",
+    "forged_versions",
+]

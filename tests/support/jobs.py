@@ -20,7 +20,7 @@ import botocore.loaders
 import onnxruntime  # noqa: F401
 import psycopg  # noqa: F401
 
-from registry import catalog, checkout, founding, fsck
+from registry import access, catalog, checkout, founding, fsck, members
 from registry.context import Context
 from registry.errors import RegistryError
 from registry.progress import Silent
@@ -131,6 +131,25 @@ def upgrade(home: Path) -> Any:
         return fsck.upgrade(context)
 
 
+def law(home: Path, who: Path | None, deed: str, *arguments: Any) -> Any:
+    """A deed of ``registry.access`` or ``registry.members``, by whoever has the identity file."""
+    function = getattr(access, deed, None) or getattr(members, deed)
+    with Context(home, identity_file=who) as context:
+        return function(context, *arguments)
+
+
+def revoke_reencrypting(home: Path, who: Path | None, grantee: str, target: str) -> Any:
+    """Take a read back and encrypt every blob again."""
+    with Context(home, identity_file=who) as context:
+        return access.revoke(context, grantee, ["pull"], target, reencrypt=True)
+
+
+def read(home: Path, who: Path, ref: str) -> dict[str, bytes]:
+    """The files of a version, by whoever has the identity file."""
+    with Context(home, identity_file=who) as context:
+        return {path: bytes(view) for path, view in checkout.checkout(context, ref).files.items()}
+
+
 class Stopping(Silent):
     """Holds a deed up at the ``moment``-th advance: says so with a file, and waits for another."""
 
@@ -162,7 +181,7 @@ class Meddling(Silent):
         self._when, self._change = when, change
 
     def begin(self, label: str, total: int) -> None:
-        self._on("begin")
+        self._on("begin" if label == "storing" else "")
 
     def advance(self, amount: int) -> None:
         self._on("advance")
@@ -224,7 +243,7 @@ def store_blob(url: str, name: str, data: bytes) -> Any:
 DEEDS: dict[str, Callable[..., Any]] = {
     deed.__name__: deed
     for deed in (
-        *(push, pull, init, verify, alias, yank, gc, check, upgrade),
+        *(push, pull, init, verify, alias, yank, gc, check, upgrade, law, read, revoke_reencrypting),
         *(push_stopping, pull_stopping, push_meddled, store_blob),
     )
 }

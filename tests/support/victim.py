@@ -2,36 +2,32 @@
 
 ``vision/net`` has three versions. Version 2, behind the alias ``prod``, is the one under attack: a QDQ graph
 whose weights fill four segments of ciphertext, a file that version 1 brought, two files of one size.
-Version 3 is yanked. ``vision/other`` is another model of the same publisher.
+Version 3 is yanked. ``vision/other`` is another model of the same publisher. Who else is there, and what they
+may do, is told in ``support.story``.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from registry import catalog
 from registry.blobs.urls import parse_s3
 from registry.checkout import verify
-from registry.context import Context
-from registry.push import push
-from registry.records import leases, tables
-from registry.records.database import writing
+from registry.context import Context, utc_now
+from registry.records import tables
 from registry.release import release
 from registry.ritual import Ritual
-from support.marked import write_model
+from support.story import MODEL, OTHER, REF, VERSION, YANKED, people, tell
 from support.worlds import Backend, make_home, open_context
 
-MODEL = "vision/net"
-REF = f"{MODEL}:prod"
-VERSION = 2
-YANKED = f"{MODEL}:3"
+__all__ = ["MODEL", "OTHER", "REF", "VERSION", "YANKED", "Row", "Rows", "Victim", "build", "twin"]
 
 Row = Mapping[str, Any]
 Rows = dict[str, list[dict[str, Any]]]
@@ -43,12 +39,13 @@ class Victim:
 
     home: Path
     scratch: Path  # where tests write; emptied after each
+    people: Path  # the identity files of the other members
     backend: Backend
     engine: sa.Engine  # the attacker's: no constraint stands in its way
     rows: Rows = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
-    older: Rows = field(default_factory=dict)  # the database before the alias moved to version 2
+    older: Rows = field(default_factory=dict)  # the database before dora was disabled and the alias moved
     older_note: str = ""
 
     def __post_init__(self) -> None:
@@ -65,9 +62,12 @@ class Victim:
         self._raw_engine.dispose()
 
     @contextmanager
-    def open(self, *, shared: bool = True) -> Iterator[Context]:
+    def open(
+        self, who: str = "alice", *, shared: bool = True, now: Callable[[], datetime] = utc_now
+    ) -> Iterator[Context]:
         """The registry as a new process would open it; ``shared`` keeps the connections of the last one."""
-        context = open_context(self.home)
+        file = None if who == "alice" else self.people / f"{who}.pem"
+        context = open_context(self.home, identity_file=file, now=now)
         if shared:
             parts = {"store": self._store, "raw_engine": self._raw_engine, "engine": self._raw_engine}
             context.__dict__.update(parts)
@@ -110,7 +110,13 @@ class Victim:
 
     def blob(self, path: str, number: int = VERSION, model: str = MODEL) -> str:
         """The id of the blob that holds a file."""
-        return str(self.row(tables.files, model=model, number=number, path=path)["blob"])
+        content = self.row(tables.files, model=model, number=number, path=path)["sha256"]
+        return str(self.row(tables.blobs, model=model, content=content)["id"])
+
+    def sealed(self, vault: str, reader: str) -> str:
+        """The SHA-256 of a share of the vault's newest epoch."""
+        epoch = max(row["epoch"] for row in self.rows["vaults"] if row["vault"] == vault)
+        return str(self.row(tables.shares, vault=vault, epoch=epoch, recipient=reader)["sealed"])
 
     def write_blob(self, blob: str, data: bytes) -> None:
         """Replace a blob underneath the registry."""
@@ -118,11 +124,16 @@ class Victim:
         self._write_blob(blob, data)
 
     def add_blob(self, blob: str, data: bytes) -> None:
-        """Store a blob that the registry knows nothing of yet."""
+        """Store a blob that is not one of the untouched registry's."""
         writer = self._store.create(blob, len(data))
         writer.write(0, memoryview(data)) if data else None
         writer.commit()
         self._added.add(blob)
+
+    def write_added(self, blob: str, data: bytes) -> None:
+        """Replace one of those underneath the registry."""
+        assert blob in self._added
+        self._write_blob(blob, data)
 
     def _write_blob(self, blob: str, data: bytes) -> None:
         if self.backend.store and self.backend.store.startswith("s3://"):
@@ -179,37 +190,32 @@ class Victim:
 
 def build(directory: Path, backend: Backend) -> Victim:
     """Found a registry in ``directory`` and fill it."""
-    home = make_home(directory / "home", backend)
+    home, files = make_home(directory / "home", backend), directory / "people"
     (directory / "scratch").mkdir()
+    people(files)
     with open_context(home) as context:
         engine = attackers_engine(context.raw_engine.url)
-        victim = Victim(home, directory / "scratch", backend, engine)
-        _fill(context, directory / "models", victim)
+        victim = Victim(home, directory / "scratch", files, backend, engine)
+
+        def meanwhile() -> None:
+            victim.older = victim.read()
+            victim.older_note = str(victim.older["head"][0]["note"])
+
+        tell(context, files, directory / "models", victim.open, meanwhile)
     victim.remember()
     return victim
 
 
-def _fill(context: Context, models: Path, victim: Victim | None = None) -> None:
-    push(context, write_model(models / "1", seed=1), MODEL, aliases=["prod"])
-    second = write_model(models / "2", seed=2)
-    push(context, second, MODEL, label="1.4.0-int8", metadata={"dataset": "crops"})
-    if victim:
-        victim.older = victim.read()
-        victim.older_note = str(victim.older["head"][0]["note"])
-    catalog.alias(context, f"{MODEL}:{VERSION}", "prod")
-    push(context, write_model(models / "3", seed=3), MODEL, label="1.5.0-int8")
-    catalog.yank(context, YANKED, "calibrated on the wrong data")
-    push(context, write_model(models / "4", seed=4), "vision/other")
-    verify(context, REF)
-    with writing(context.engine) as connection:  # a push under way, on a machine that is not this one
-        leases.take(connection, "f" * 32, MODEL, context.now())
-    shutil.rmtree(models)
-
-
 def twin(directory: Path) -> Rows:
     """The rows of another registry with the same content."""
-    with open_context(make_home(directory / "twin")) as context:
-        _fill(context, directory / "twin-models")
+    home, files = make_home(directory / "twin"), directory / "people"
+    people(files)
+    with open_context(home) as context:
+
+        def as_member(name: str) -> Context:
+            return open_context(home, identity_file=files / f"{name}.pem")
+
+        tell(context, files, directory / "twin-models", as_member, lambda: None)
         with context.raw_engine.connect() as connection:
             return {table.name: _read(connection, table) for table in tables.metadata.sorted_tables}
 

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from registry import founding
+from registry import acts, founding
 from registry.context import Context, utc_now
+from registry.crypto import dsse
 from registry.crypto.identity import Identity
 from registry.progress import SILENT, Progress
 from registry.records import tables
@@ -75,10 +76,13 @@ def make_model(directory: Path, kind: str = "mlp", name: str = "model.onnx", **o
 
 
 def dump(context: Context) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table but the leases, ordered by primary key: equal dumps, equal registries."""
+    """Every row that counts, ordered by primary key: equal dumps, equal registries.
+
+    Leases and tallies are left out: the one says who is at work, the other how often somebody was refused.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     with reading(context.raw_engine) as connection:
-        for table in (*tables.LEDGER, *tables.PROJECTION):
+        for table in (*tables.LEDGER, tables.sealed, *tables.PROJECTION):
             rows = connection.execute(sa.select(table).order_by(*table.primary_key.columns))
             found[table.name] = [
                 {
@@ -88,6 +92,28 @@ def dump(context: Context) -> dict[str, list[dict[str, Any]]]:
                 for row in (dict(row._mapping) for row in rows)
             ]
     return found
+
+
+def acted(context: Context) -> list[tuple[acts.Act, dsse.Envelope]]:
+    """Every act of the ledger in order, with its envelope."""
+    envelopes = [dsse.Envelope.from_bytes(row["envelope"]) for row in dump(context)["acts"]]
+    return [(acts.decode(envelope.payload), envelope) for envelope in envelopes]
+
+
+def only_refused(context: Context, before: dict[str, list[dict[str, Any]]]) -> list[acts.Refusal]:
+    """What was refused since ``before``: nothing else has happened, and the ledger's key says so."""
+    after = dump(context)
+    ledger = {table.name for table in tables.LEDGER}
+    for name in after.keys() - ledger:
+        assert after[name] == before[name], name
+    known = len(before["acts"])
+    assert after["acts"][:known] == before["acts"]
+    told = []
+    for act, envelope in acted(context)[known:]:
+        assert isinstance(act.body, acts.Refusal), act.kind
+        dsse.verify(envelope, context.law().ledger)
+        told.append(act.body)
+    return told
 
 
 def blobs_of(context: Context) -> dict[str, int]:

@@ -28,7 +28,7 @@ def test_a_push_is_not_led_to_a_forged_blob(tmp_path: Path) -> None:
         with pytest.raises(errors.RegistryError) as caught:
             push(context, second, "team/model")
         assert caught.value.exit_code in (2, 5)
-        assert worlds.dump(context) == before
+        assert len(worlds.only_refused(context, before)) == (caught.value.exit_code == 5)
 
 
 def test_the_forged_row_is_refused_by_name_where_its_size_fits(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_forged_row_is_refused_by_name_where_its_size_fits(tmp_path: Path) -
         before = worlds.dump(context)
         with pytest.raises(errors.BadReference, match="no act brought"):
             push(context, second, "team/model")
-        assert worlds.dump(context) == before
+        assert len(worlds.only_refused(context, before)) == 1
         with writing(context.engine) as connection:
             connection.execute(sa.delete(tables.blobs).where(tables.blobs.c.id == "forged"))
         assert push(context, second, "team/model").ref.version == 2

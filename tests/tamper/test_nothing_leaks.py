@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from registry import acts
@@ -19,6 +18,7 @@ from registry.errors import RegistryError
 from registry.pull import pull
 from registry.push import push
 from support.attacks import admit_push, attested, crafted, flipped, push_body
+from support.crafting import mislabelled
 from support.marked import MARKER, write_model
 from support.victim import MODEL, REF, Victim
 
@@ -30,12 +30,9 @@ def _last_byte_of_the_weights(victim: Victim) -> str:
 
 
 def _other_content_than_signed(victim: Victim) -> str:
-    """Everything decrypts; two files are each other's."""
-    body = crafted(push_body(victim), 4)
-    blob = {file.path: file.blob for file in body.files}
-    turned = {"labels/a.txt": blob["labels/b.txt"], "labels/b.txt": blob["labels/a.txt"]}
-    files = tuple(msgspec.structs.replace(f, blob=turned.get(f.path, f.blob)) for f in body.files)
-    return _admitted(victim, msgspec.structs.replace(body, files=files))
+    """Everything decrypts; one file is another."""
+    mislabelled(victim, crafted(push_body(victim), 4), "labels/a.txt", "labels/b.txt", 2)
+    return f"{MODEL}:4"
 
 
 def _admitted(victim: Victim, body: acts.Push) -> str:

@@ -9,12 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from registry import acts
+from registry.crypto import dsse
 from registry.crypto.checkpoint import Checkpoint, LedgerKey, open_checkpoint, origin_of, sign_checkpoint
 from registry.errors import BadCheckpoint
 from registry.push import push
 from registry.records import tables
 from support.attacks import envelopes, findings, flipped, forked, found, refused, signed, turned
 from support.marked import write_model
+from support.story import STORY
 from support.victim import MODEL, REF, Rows, Victim, twin
 
 
@@ -28,7 +30,7 @@ def _publish(victim: Victim, note: str) -> None:
 
 def _checkpoint(victim: Victim) -> Checkpoint:
     with victim.open() as context:
-        return open_checkpoint(_note(victim), origin_of(context.config.registry_id), context.chain().ledger)
+        return open_checkpoint(_note(victim), origin_of(context.config.registry_id), context.law().ledger)
 
 
 def _line(index: int, change: Callable[[str], str]) -> Callable[[str], str]:
@@ -113,12 +115,16 @@ def test_a_false_root_signed_by_the_ledgers_key_is_refused(victim: Victim) -> No
 # --- history ------------------------------------------------------------------------------------
 
 
+_ALIAS = STORY.index("alias")
+
+
 def _history(victim: Victim) -> list[bytes]:
     """The same acts, but for the alias act: signed again by the same member. All of it is genuine."""
     history = envelopes(victim)
     with victim.open() as context:
         moved = acts.Alias(model=MODEL, number=2, digest=_digest(victim), name="prod")
-        history[3] = signed(context, moved)
+        law = acts.decode(dsse.Envelope.from_bytes(history[_ALIAS]).payload).header.law
+        history[_ALIAS] = signed(context, moved, law=law)
     return history
 
 
@@ -226,7 +232,7 @@ REMEMBERED: dict[str, Callable[[bytes], bytes]] = {
     "signature": lambda note: LINES["signature"](note.decode()).encode(),
     "not-text": lambda note: b"\xff\xfe" + note,
     "size-of-5000-digits": lambda note: b"origin\n" + b"9" * 5000 + b"\n",
-    "size-of-a-million": lambda note: note.replace(b"\n8\n", b"\n1000000\n"),
+    "size-of-a-million": lambda note: note.replace(f"\n{len(STORY)}\n".encode(), b"\n1000000\n"),
 }
 
 

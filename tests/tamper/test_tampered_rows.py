@@ -9,11 +9,14 @@ import sqlalchemy as sa
 
 from registry.records import tables
 from support import cells
-from support.attacks import Refusal, absent, denied, found, refused
+from support.attacks import Refusal, absent, denied, found, reads_as_before, refused
 from support.victim import REF, Victim
 
 _EDITED = Refusal(5, "bad-reference")
 _NO_PROOF = Refusal(3, "bad-proof")
+
+_LAW = ("members", "keys", "disabled", "teams", "team_members", "grants", "policies", "vaults", "shares")
+"""Tables that no decision reads: who may do what is replayed from the acts."""
 
 DELETED: dict[str, Refusal | str] = {
     "acts": _NO_PROOF,
@@ -25,8 +28,12 @@ DELETED: dict[str, Refusal | str] = {
     "aliases": "not-found",
     "yanks": "yanked",  # by the yank act itself
     "leases": "passes",  # no part of the ledger
+    "tallies": "passes",
+    "sealed": Refusal(5, "bad-encryption"),
+    **dict.fromkeys(_LAW, "as-before"),
 }
 _ENDS = {
+    "as-before": lambda victim, ref: reads_as_before(victim),
     "passes": lambda victim, ref: victim.passes(ref),
     "not-found": absent,
     "yanked": lambda victim, ref: denied(victim, 7, "yanked", ref),
@@ -44,8 +51,8 @@ def test_a_deleted_row_is_refused_or_missed(victim: Victim, name: str) -> None:
         _ENDS[verdict](victim, ref)
     if table in tables.PROJECTION:
         assert found(victim, f"{name} ") == {"row-missing"}
-    elif table is not tables.leases:
-        assert found(victim, "")
+    elif table not in (tables.leases, tables.tallies):
+        assert found(victim, "", blobs=table is tables.sealed)
 
 
 FORGED: dict[str, tuple[dict[str, Any], Refusal | str, str]] = {
@@ -53,11 +60,19 @@ FORGED: dict[str, tuple[dict[str, Any], Refusal | str, str]] = {
     "acts": ({"seq": 100, "digest": "0" * 64}, _NO_PROOF, REF),
     "nodes": ({"level": 30}, "passes", REF),  # no proof asks for it
     "head": ({"id": 2}, "passes", REF),  # there is one head, and it is not this row
-    "members": ({"keyid": "0" * 64, "name": "mallory"}, "passes", REF),  # keys come from acts alone
+    "sealed": ({"sha256": "0" * 64}, "passes", REF),  # nothing names it
+    "members": ({"name": "mallory", "role": "admin"}, "as-before", REF),
+    "keys": ({"keyid": "0" * 64, "name": "alice"}, "as-before", REF),
+    "disabled": ({"name": "alice"}, "as-before", REF),
+    "teams": ({"team": "forged"}, "as-before", REF),
+    "team_members": ({"name": "frank"}, "as-before", REF),
+    "grants": ({"grantee": "frank", "until": None}, "as-before", REF),
+    "policies": ({"seq": 1000, "text": "forbid (principal, action, resource);"}, "as-before", REF),
+    "vaults": ({"epoch": 3}, "as-before", REF),
+    "shares": ({"recipient": "frank"}, "as-before", REF),
+    "tallies": ({"member": "alice", "told": 1000}, "passes", REF),
     "namespaces": ({"name": "forged"}, "passes", REF),
     "models": ({"model": "vision/forged"}, "not-found", "vision/forged"),
-    "vaults": ({"epoch": 2}, _EDITED, REF),
-    "shares": ({"recipient": "0" * 64}, _EDITED, REF),
     "blobs": ({"id": "forged", "content": "0" * 64}, "passes", REF),  # no file of the version is in it
     "versions": ({"number": 9, "label": "forged"}, _EDITED, "vision/net:9"),
     "version_metadata": ({"name": "forged"}, _EDITED, REF),
@@ -83,8 +98,8 @@ def test_a_forged_row_is_refused_or_ignored(victim: Victim, name: str) -> None:
         _ENDS[verdict](victim, ref)
     if table in tables.PROJECTION:
         assert found(victim, f"{name} ") == {"row-forged"}
-    elif table is not tables.leases:
-        assert found(victim, "")
+    elif table not in (tables.leases, tables.tallies):
+        assert found(victim, "", blobs=table is tables.sealed)
 
 
 def test_a_forged_newest_version_is_refused(victim: Victim) -> None:

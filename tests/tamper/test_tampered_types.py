@@ -29,7 +29,7 @@ ATTACKS = {
     "aliases.seq": ("'forged'", 5, "malformed"),
     "files.size": ("'forged'", 5, "malformed"),
     "files.sha256": ("0.5", 5, "bad-reference"),
-    "shares.ciphertext": ("7", 5, "malformed"),
+    "sealed.ciphertext": ("7", 5, "malformed"),
     "head.size": ("'forged'", 5, "malformed"),
     "head.note": ("x'ff'", 5, "malformed"),
     "nodes.hash": ("'forged'", 5, "malformed"),

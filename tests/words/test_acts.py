@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,74 +16,25 @@ from hypothesis import strategies as st
 
 from registry import acts
 from registry.errors import InvalidInput, Malformed
-from support.wording import BODIES, HEADER, HEX, NONCE, TIME, encoded, forged, put, refused
+from support.sayings import bodies, headers
+from support.wording import (
+    BLOB,
+    BODIES,
+    HEADER,
+    HEX,
+    NONCE,
+    TIME,
+    VAULT,
+    encoded,
+    forged,
+    put,
+    refused,
+)
 
 EVERY = pytest.mark.parametrize("kind", BODIES)
 
 
 # --- what is accepted -------------------------------------------------------------------------
-
-_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
-_name = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,20}\Z")
-_hex = st.binary(min_size=32, max_size=32).map(bytes.hex)
-_number = st.integers(1, 999_999_999)
-_size = st.integers(0, 2**53 - 1)
-_sealed = st.builds(acts.Sealed, suite=_name, ciphertext=st.binary(max_size=64))
-_share = st.builds(acts.Share, recipient=_hex, sealed=_sealed)
-_vault = st.builds(
-    acts.Vault,
-    epoch=_number,
-    suite=_name,
-    public=st.binary(max_size=64),
-    shares=st.lists(_share, min_size=1, max_size=3).map(tuple),
-)
-_blob = st.builds(
-    acts.Blob,
-    id=st.from_regex(r"\A[a-z0-9-]{1,100}\Z"),
-    format=st.just(acts.BLOB_FORMAT),
-    size=_size,
-    sha256=_hex,
-    content=_hex,
-    epoch=_number,
-    key=_sealed,
-)
-_file = st.builds(
-    acts.File, path=_text.filter(bool), size=_size, sha256=_hex, blob=st.from_regex(r"\A[a-z0-9-]{1,100}\Z")
-)
-_of_version = {
-    "model": st.builds("{}/{}".format, _name, _name),
-    "number": _number,
-    "digest": _hex,
-}
-_keys = st.builds(
-    acts.Keys, name=_name, signing=st.binary(max_size=99), suite=_name, sealing=st.binary(max_size=99)
-)
-bodies: dict[str, st.SearchStrategy[acts.Body]] = {
-    "genesis": st.builds(acts.Genesis, name=_name, admin=_keys, ledger=st.binary(min_size=32, max_size=32)),
-    "push": st.builds(
-        acts.Push,
-        **_of_version,
-        label=st.none() | _name,
-        aliases=st.lists(_name, max_size=3).map(tuple),
-        metadata=st.dictionaries(_text.filter(bool), _text, max_size=3),
-        bundle=st.binary(max_size=64),
-        files=st.lists(_file, min_size=1, max_size=3).map(tuple),
-        blobs=st.lists(_blob, max_size=3).map(tuple),
-        vault=st.none() | _vault,
-        attestations=st.lists(st.binary(max_size=64), max_size=3).map(tuple),
-    ),
-    "alias": st.builds(acts.Alias, **_of_version, name=_name),
-    "yank": st.builds(acts.Yank, **_of_version, reason=_text.filter(bool)),
-    "pull": st.builds(acts.Pull, **_of_version, purpose=_name),
-}
-_times = st.datetimes(timezones=st.just(UTC)).map(acts.timestamp)
-headers = st.builds(
-    acts.Header,
-    registry=st.just("") | _hex,
-    actor=_hex,
-    time=_times,
-    nonce=st.binary(min_size=16, max_size=16).map(bytes.hex),
-)
 
 
 @EVERY
@@ -98,8 +50,6 @@ def test_an_act_reads_back_as_it_was(kind: str, data: st.DataObject) -> None:
 
 @EVERY
 def test_an_act_is_named_by_the_digest_of_its_bytes(kind: str) -> None:
-    import hashlib
-
     payload = acts.encode(HEADER, BODIES[kind])
     assert acts.decode(payload).digest == hashlib.sha256(payload).hexdigest()
 
@@ -109,6 +59,68 @@ def test_an_act_is_an_in_toto_statement_about_the_version() -> None:
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://hallmark-registry/push/v1"
     assert statement["subject"] == [{"name": "vision/net:1", "digest": {"sha256": HEX}}]
+
+
+LAW = ("genesis", *(kind for kind in BODIES if kind in acts.LAW and kind != "genesis"))
+TARGETS = {
+    "genesis": "alice",
+    "enroll": "bob",
+    "disable": "bob",
+    "replace": "bob",
+    "team": "ml",
+    "team-add": "ml",
+    "team-remove": "ml",
+    "grant": "vision/",
+    "revoke": "vision/net",
+    "create": "vision/net",
+    "rotate": "/",
+    "policy": "/",
+}
+
+
+@pytest.mark.parametrize("kind", LAW)
+def test_an_act_of_the_law_is_about_its_target_and_its_body(kind: str) -> None:
+    """Its subject names the target, and the digest of the body stands for what was decided."""
+    statement = encoded(kind)
+    (subject,) = statement["subject"]
+    body = statement["predicate"]["body"]
+    said = b"l" * 32 if kind == "genesis" else rfc8785.dumps(body)
+    assert subject["digest"] == {"sha256": hashlib.sha256(said).hexdigest()}
+    assert subject["name"] == (TARGETS[kind] if kind == "genesis" else f"{kind} {TARGETS[kind]}")
+    act = acts.decode(forged(kind, lambda _: None))
+    assert (act.is_law, act.target) == (True, TARGETS[kind])
+
+
+@EVERY
+def test_an_act_is_of_the_law_or_about_a_version_or_a_refusal(kind: str) -> None:
+    act = acts.decode(forged(kind, lambda _: None))
+    assert act.is_law == (kind in TARGETS)
+    assert (act.number is not None) == (not act.is_law and kind != "refusal")
+
+
+def test_the_sealed_keys_of_an_act_are_named_one_by_one() -> None:
+    def sealed(letter: str) -> acts.Sealed:
+        return acts.Sealed(suite="hpke", sha256=letter * 64)
+
+    def share(letter: str) -> acts.Share:
+        return acts.Share(recipient="alice", sealed=sealed(letter))
+
+    def blob(letter: str) -> acts.Blob:
+        return msgspec.structs.replace(BLOB, key=sealed(letter))
+
+    vault = msgspec.structs.replace(VAULT, shares=(share("a"), share("b")))
+    handed = acts.Handed(vault="vision/", epoch=1, share=share("c"))
+    custody = acts.Custody((vault,), (handed,), (acts.Kept("vision/net", blob("d")),))
+    for kind in TARGETS:
+        if kind == "policy":
+            assert list(acts.sealed_in(BODIES[kind])) == []
+            continue
+        body: Any = msgspec.structs.replace(BODIES[kind], custody=custody)
+        assert "".join(one.sha256[0] for one in acts.sealed_in(body)) == "abcd"
+    push = msgspec.structs.replace(BODIES["push"], blobs=(blob("e"), blob("f")))
+    assert "".join(one.sha256[0] for one in acts.sealed_in(push)) == "ef"
+    for kind in ("alias", "yank", "pull", "attest", "refusal"):
+        assert list(acts.sealed_in(BODIES[kind])) == []
 
 
 def test_times_are_utc_and_sort_as_text() -> None:
@@ -202,7 +214,10 @@ def test_another_subject_than_the_body_says_is_refused(
 @pytest.mark.parametrize(
     "type_",
     [
-        "https://hallmark-registry/grant/v1",
+        "https://hallmark-registry/erase/v1",
+        "https://hallmark-registry/identity/v1",
+        "https://hallmark-registry/quantization/v1",
+        "https://hallmark-registry/Grant/v1",
         "https://hallmark-registry/push/v2",
         "https://hallmark-registry/push",
         "https://elsewhere.example/push/v1",
@@ -264,6 +279,10 @@ UNSAYABLE: dict[str, acts.Body] = {
     "reason too long": acts.Yank(model="vision/net", number=1, digest=HEX, reason="r" * 4097),
     "NUL in the reason": acts.Yank(model="vision/net", number=1, digest=HEX, reason="a\0b"),
     "half a surrogate pair": acts.Yank(model="vision/net", number=1, digest=HEX, reason="\udcff"),
+    "a role that is none": msgspec.structs.replace(BODIES["enroll"], role="root"),
+    "a grant of nothing": msgspec.structs.replace(BODIES["grant"], actions=()),
+    "a grant on everything": msgspec.structs.replace(BODIES["grant"], target="/"),
+    "a policy without end": acts.Policy(text="x" * (acts.POLICY_LIMIT + 1)),
     "metadata without a name": msgspec.structs.replace(BODIES["push"], metadata={"": "x"}),
     "too many aliases": msgspec.structs.replace(BODIES["push"], aliases=tuple(f"a{n}" for n in range(65))),
 }

@@ -27,9 +27,14 @@ def attested(heads: Sequence[tuple[str, Mapping[str, Any]]], model: str, digest:
     ``heads`` are (predicate type, in-toto Statement) pairs whose signatures are verified.
     """
     for kind, statement in heads:
-        if statement.get("subject") != [{"name": model, "digest": {"sha256": digest}}]:
-            raise BadAttestation("an attestation speaks of something else", on=kind)
+        about(kind, statement, model, digest)
     kinds = [kind for kind, _ in heads]
     for kind in REQUIRED:
         if kinds.count(kind) != 1:
             raise BadAttestation(f"{kinds.count(kind)} attestations where there must be one", on=kind)
+
+
+def about(kind: str, statement: Mapping[str, Any], model: str, digest: str) -> None:
+    """Raise BadAttestation unless the statement's one subject is this version: its model and digest."""
+    if statement.get("subject") != [{"name": model, "digest": {"sha256": digest}}]:
+        raise BadAttestation("an attestation speaks of something else", on=kind)
