@@ -162,3 +162,17 @@ def test_an_envelope_over_its_limit_is_refused() -> None:
     assert Envelope.from_bytes(data, limit=len(data)).to_bytes() == data
     with pytest.raises(Malformed, match="too long"):
         Envelope.from_bytes(data, limit=len(data) - 1)
+
+
+def test_a_second_name_on_an_envelope_of_one_signer_is_refused() -> None:
+    """Whoever reads the first name only would take it for the signer."""
+    ours, another = SigningKey.generate(), SigningKey.generate()
+    envelope = dsse.sign(b"payload", ours)
+    assert dsse.verify_only(envelope, ours.verifying) == b"payload"
+    for signatures in (
+        (Signature(another.keyid, b"junk"), *envelope.signatures),
+        (*envelope.signatures, *dsse.sign(b"payload", another).signatures),
+        (Signature("", envelope.signatures[0].sig),),
+    ):
+        with pytest.raises(BadSignature, match="other signatures"):
+            dsse.verify_only(replace(envelope, signatures=signatures), ours.verifying)
