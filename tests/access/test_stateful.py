@@ -25,7 +25,7 @@ from support.cast import FOUNDER, Cast, tiny
 from support.lives import Life, Past, Version
 from support.rules import CONFLICT, DENIED, MISSING, Faults, Person, Rules
 
-EXAMPLES = int(os.environ.get("HALLMARK_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("HALLMARK_TEST_EXAMPLES", "25"))
 STEPS = 25
 
 NAMES, TEAMS = ("ann", "ben", "cy", "dee"), ("ml", "ops")
