@@ -41,43 +41,39 @@ class Push(Part, frozen=True, kw_only=True):
     attestations: Annotated[tuple[bytes, ...], Meta(max_length=64)] = ()  # DSSE envelopes
 
 
-class Alias(Part, frozen=True):
+class OfVersion(Part, frozen=True):
+    """An act about one version that is there."""
+
+    model: Model
+    number: Number
+    digest: Hex32
+
+
+class Alias(OfVersion, frozen=True):
     """Moves an alias to a version."""
 
     kind: ClassVar[str] = "alias"
-    model: Model
-    number: Number
-    digest: Hex32
     name: Name
 
 
-class Yank(Part, frozen=True):
+class Yank(OfVersion, frozen=True):
     """Withdraws a version: it stays in the ledger, and no checkout releases it."""
 
     kind: ClassVar[str] = "yank"
-    model: Model
-    number: Number
-    digest: Hex32
     reason: Some
 
 
-class Pull(Part, frozen=True):
+class Pull(OfVersion, frozen=True):
     """Asks for a version's sealed keys."""
 
     kind: ClassVar[str] = "pull"
-    model: Model
-    number: Number
-    digest: Hex32
     purpose: Name
 
 
-class Attest(Part, frozen=True):
+class Attest(OfVersion, frozen=True):
     """Adds a further statement about a version: an in-toto Statement that the actor signed."""
 
     kind: ClassVar[str] = "attest"
-    model: Model
-    number: Number
-    digest: Hex32
     statement: Envelope  # a DSSE envelope
 
 

@@ -29,6 +29,26 @@ POLICY_LIMIT = 256 << 10  # characters
 Actions = Annotated[tuple[Action, ...], Meta(min_length=1, max_length=4)]
 
 
+class OfMember(Part, frozen=True):
+    """An act about one member."""
+
+    name: Name
+
+    @property
+    def target(self) -> str:
+        return self.name
+
+
+class OfTeam(Part, frozen=True):
+    """An act about one team."""
+
+    team: Name
+
+    @property
+    def target(self) -> str:
+        return self.team
+
+
 class Genesis(Part, frozen=True, kw_only=True):
     """The first act: names the first admin, the ledger's Ed25519 key (32 raw bytes) and the release key."""
 
@@ -44,82 +64,52 @@ class Genesis(Part, frozen=True, kw_only=True):
         return self.name
 
 
-class Enroll(Part, frozen=True):
+class Enroll(OfMember, frozen=True):
     """Makes somebody a member. ``identity`` is their own signed statement of their keys."""
 
     kind: ClassVar[str] = "enroll"
-    name: Name
     identity: Envelope
     role: Role
     custody: Custody = Custody()
 
-    @property
-    def target(self) -> str:
-        return self.name
 
-
-class Disable(Part, frozen=True):
+class Disable(OfMember, frozen=True):
     """Ends a member's access. What they signed before stays valid."""
 
     kind: ClassVar[str] = "disable"
-    name: Name
     reason: Text = ""
     custody: Custody = Custody()
 
-    @property
-    def target(self) -> str:
-        return self.name
 
-
-class Replace(Part, frozen=True):
+class Replace(OfMember, frozen=True):
     """Gives a member new keys: by themselves with the old key, or by an admin where it is lost."""
 
     kind: ClassVar[str] = "replace"
-    name: Name
     identity: Envelope
     custody: Custody = Custody()
 
-    @property
-    def target(self) -> str:
-        return self.name
 
-
-class Team(Part, frozen=True):
+class Team(OfTeam, frozen=True):
     """Creates a team."""
 
     kind: ClassVar[str] = "team"
-    team: Name
     custody: Custody = Custody()
 
-    @property
-    def target(self) -> str:
-        return self.team
 
-
-class TeamAdd(Part, frozen=True):
+class TeamAdd(OfTeam, frozen=True):
     """Takes a member into a team."""
 
     kind: ClassVar[str] = "team-add"
-    team: Name
     name: Name
     custody: Custody = Custody()
 
-    @property
-    def target(self) -> str:
-        return self.team
 
-
-class TeamRemove(Part, frozen=True):
+class TeamRemove(OfTeam, frozen=True):
     """Takes a member out of a team."""
 
     kind: ClassVar[str] = "team-remove"
-    team: Name
     name: Name
     custody: Custody = Custody()
-
-    @property
-    def target(self) -> str:
-        return self.team
 
 
 class Grant(Part, frozen=True):

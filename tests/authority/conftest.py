@@ -11,6 +11,8 @@ import pytest
 from registry import acts
 from registry.records import schema
 from registry.records.database import open_engine
+from support import courtroom
+from support.courtroom import Court, Database
 from support.publisher import MODEL, Publisher
 
 Door = Callable[[str], Publisher]
@@ -76,3 +78,28 @@ def alice(template: tuple[Path, Publisher], tmp_path: Path) -> Iterator[Publishe
     engine = open_engine(f"sqlite:///{tmp_path / 'door.db'}")
     yield populated.moved(engine)
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    """A registry with people of every standing, built once for a file of tests."""
+    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
+        yield court
+
+
+@pytest.fixture
+def court(built: Court, tmp_path: Path) -> Iterator[Court]:
+    """This test's own copy of it, on SQLite."""
+    with courtroom.copied(built, tmp_path / "court") as court:
+        yield court
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def anywhere(built: Court, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Court]:
+    """The same on each database."""
+    if request.param == "sqlite":
+        made = courtroom.copied(built, tmp_path / "court")
+    else:
+        made = courtroom.build(tmp_path / "home", Database(request.getfixturevalue("postgres_url")))
+    with made as court:
+        yield court

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,6 @@ from support.forging import Brought, Forgery, bare, reworded
 
 FORGERIES: dict[str, Forgery] = {}
 forgery = forging.table(FORGERIES)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
 
 
 def grant(grantee: str, *actions: acts.Action, on: str = MODEL, until: str | None = None) -> acts.Grant:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,6 @@ FORGERIES: dict[str, Forgery] = {}
 forgery = forging.table(FORGERIES)
 GRANT = acts.Grant(grantee="nobody", actions=("pull",), target=MODEL)
 change = msgspec.structs.replace
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
 
 
 def sealer(court: Court) -> Sealer:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,30 +15,8 @@ from registry.crypto import dsse
 from registry.errors import BadAuthority, BadProof, NotPermitted, RegistryError, Untrusted
 from registry.records import tables
 from registry.records.database import reading, writing
-from support import courtroom, forging
-from support.courtroom import MODEL, Court, Database
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(built: Court, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Court]:
-    if request.param == "sqlite":
-        made = courtroom.copied(built, tmp_path / "court")
-    else:
-        made = courtroom.build(tmp_path / "home", Database(request.getfixturevalue("postgres_url")))
-    with made as court:
-        yield court
+from support import forging
+from support.courtroom import MODEL, Court
 
 
 def write(court: Court, table: sa.Table, **values: Any) -> None:

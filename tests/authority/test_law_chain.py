@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,18 +24,6 @@ from registry.release import examine
 from registry.ritual import Ritual
 from support import courtroom
 from support.courtroom import MODEL, Court
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
 
 
 def law_of(court: Court) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from itertools import cycle
@@ -24,28 +24,6 @@ from registry.records.database import reading, writing
 from registry.refusals import TERM, TOLD
 from support import courtroom, forging
 from support.courtroom import MODEL, Court, Database
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(built: Court, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Court]:
-    if request.param == "sqlite":
-        made = courtroom.copied(built, tmp_path / "court")
-    else:
-        made = courtroom.build(tmp_path / "home", Database(request.getfixturevalue("postgres_url")))
-    with made as court:
-        yield court
 
 
 def written(court: Court) -> Counter[str]:

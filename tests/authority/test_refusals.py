@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,32 +26,10 @@ from registry.errors import (
 from registry.records import leases, tables
 from registry.records.database import reading, writing
 from registry.refusals import TERM
-from support import courtroom, forging
-from support.courtroom import MODEL, Court, Database
+from support import forging
+from support.courtroom import MODEL, Court
 
 NO_PULL = '@id("closed") forbid (principal, action == Action::"pull", resource);'
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-    with courtroom.build(tmp_path_factory.mktemp("court") / "home") as court:
-        yield court
-
-
-@pytest.fixture
-def court(built: Court, tmp_path: Path) -> Iterator[Court]:
-    with courtroom.copied(built, tmp_path / "court") as court:
-        yield court
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def anywhere(built: Court, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Court]:
-    if request.param == "sqlite":
-        made = courtroom.copied(built, tmp_path / "court")
-    else:
-        made = courtroom.build(tmp_path / "home", Database(request.getfixturevalue("postgres_url")))
-    with made as court:
-        yield court
 
 
 def pull(court: Court) -> acts.Pull:

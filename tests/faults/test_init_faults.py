@@ -84,21 +84,21 @@ def _checked(accident: Accident) -> bool:
 
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_an_init_killed_at_any_effect(ground: Ground, nursery: Nursery, how: How) -> None:
-    for accident in accidents(ground, nursery, how, ground.kinds, "init", ground.arguments, step=3):
+    for accident in accidents(ground, nursery, how, ground.kinds, "init", ground.arguments):
         assert accident.ended.killed, accident.name
         ground.works(accident.world, at_once=False)
 
 
 @pytest.mark.parametrize("how", ["error", "stays"])
 def test_an_init_that_meets_an_error_at_any_effect(ground: Ground, nursery: Nursery, how: How) -> None:
-    for accident in accidents(ground, nursery, how, ground.kinds, "init", ground.arguments, step=3):
+    for accident in accidents(ground, nursery, how, ground.kinds, "init", ground.arguments):
         ground.works(accident.world, at_once=not _checked(accident))
 
 
 def test_an_init_that_cannot_read_at_any_point(ground: Ground, nursery: Nursery) -> None:
     """Every twelfth of the effects when what only reads counts, too."""
     kinds = ground.kinds
-    for accident in accidents(ground, nursery, "error", kinds, "init", ground.arguments, reads=True, step=24):
+    for accident in accidents(ground, nursery, "error", kinds, "init", ground.arguments, reads=True, step=12):
         ground.works(accident.world, at_once=not _checked(accident))
 
 

@@ -90,7 +90,7 @@ def test_a_pull_that_meets_an_error_leaves_nothing(published: Stage, nursery: Nu
 def test_a_pull_that_cannot_read_at_any_point(published: Stage, nursery: Nursery) -> None:
     """Every twelfth of the effects when what only reads counts, too; on servers, of what they are asked."""
     kinds = ALL if published.embedded else SERVERS
-    for accident in accidents(published, nursery, "error", kinds, "pull", _deeper, reads=True, step=24):
+    for accident in accidents(published, nursery, "error", kinds, "pull", _deeper, reads=True, step=12):
         directory = accident.world.out / "made" / "on the way"
         _fails(published, accident, directory, lambda _: False)
         _again(published, accident.world, directory)

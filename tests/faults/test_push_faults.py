@@ -65,7 +65,7 @@ def test_a_push_that_meets_an_error_at_any_effect(stage: Stage, nursery: Nursery
 def test_a_push_that_cannot_read_at_any_point(stage: Stage, nursery: Nursery) -> None:
     """Every twelfth of the effects when what only reads counts, too; on servers, of what they are asked."""
     kinds = ALL if stage.embedded else SERVERS
-    for accident in accidents(stage, nursery, "error", kinds, "push", _arguments, reads=True, step=24):
+    for accident in accidents(stage, nursery, "error", kinds, "push", _arguments, reads=True, step=12):
         failed = _fails(accident)
         _aftermath(stage, accident, not failed or accident.published)
 

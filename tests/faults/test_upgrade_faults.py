@@ -73,7 +73,7 @@ def _arguments(world: World) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("how", ["kill-before", "kill-after"])
 def test_an_upgrade_killed_at_any_effect(outdated: Outdated, nursery: Nursery, how: How) -> None:
-    for accident in accidents(outdated, nursery, how, outdated.kinds, "upgrade", _arguments, step=3):
+    for accident in accidents(outdated, nursery, how, outdated.kinds, "upgrade", _arguments):
         assert accident.ended.killed, accident.name
         outdated.works(accident)
 
@@ -81,7 +81,7 @@ def test_an_upgrade_killed_at_any_effect(outdated: Outdated, nursery: Nursery, h
 @pytest.mark.parametrize("how", ["error", "lost"])
 def test_an_upgrade_that_meets_an_error_at_any_effect(outdated: Outdated, nursery: Nursery, how: How) -> None:
     reads = how == "error"
-    for accident in accidents(outdated, nursery, how, SERVERS, "upgrade", _arguments, reads=reads, step=6):
+    for accident in accidents(outdated, nursery, how, SERVERS, "upgrade", _arguments, reads=reads, step=2):
         if accident.done.error is None:
             assert accident.done.hit in TOLERATED, accident.name
         else:

@@ -22,9 +22,9 @@ from support.forks import Ended, Nursery
 from support.jobs import Done
 
 # Before an effect is after the one before it, so of what is struck in a second way a part is enough.
-STEPS: dict[How, int] = {"kill-before": 10, "stays": 10}
+STEPS: dict[How, int] = {"kill-before": 4, "stays": 4}
 _COMMIT = "database COMMIT"
-SERVERS_STEP = 32  # a deed takes far longer where servers answer
+SERVERS_STEP = 16  # a deed takes far longer where servers answer
 FILES = 2  # of the model that is pushed: the graph and its external data
 OWN = {"registry.json", "identity.pem", "ledger.pem", "checkpoint", ".checkpoint.lock", "blobs", "pushes"}
 OWN |= {"registry.db", "registry.db-wal", "registry.db-shm"}
@@ -140,7 +140,7 @@ def accidents(
     """The deed again and again, each time with another of its effects struck, for every effect it has.
 
     ``arguments`` gives the deed's for a world. With a ``step`` above 1 (``STEPS`` unless given) only every
-    step-th effect is struck, the last of each name, and every commit. On servers it is 32 at least.
+    step-th effect is struck, the last of each name, and every commit. On servers it is 16 at least.
     """
     step = step or STEPS.get(how, 1)
     if not stage.embedded:

@@ -81,16 +81,11 @@ def denied(victim: Victim, step: int, code: str, ref: str = REF) -> None:
 
 
 def reads_as_before(victim: Victim) -> None:
-    """Who may read the version may, and who may not may not: as an admin, by a team, for a day.
-
-    On servers by a team, and who was disabled: the decision is the same code on any database.
-    """
-    team = victim.backend.database is not None
-    for who in ("bob",) if team else ("alice", "bob", "carol"):
+    """Who may read the version may, and who may not may not: as an admin, by a team, for a day."""
+    for who in ("alice", "bob", "carol"):
         with victim.open(who) as context:
             release(context, REF, "verify", Ritual())
-    if not team:
-        shut_out(victim, "frank", NotPermitted)
+    shut_out(victim, "frank", NotPermitted)
     shut_out(victim, "dora", Disabled)
 
 
