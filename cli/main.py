@@ -11,7 +11,24 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from . import attest, catalog, demonstrate, fetch, grants, identity, members, policies, publish, setup, upkeep
+from . import (
+    attest,
+    catalog,
+    demonstrate,
+    evaluate,
+    fetch,
+    grants,
+    identity,
+    inspect,
+    lineage,
+    members,
+    policies,
+    publish,
+    quantize,
+    setup,
+    tune,
+    upkeep,
+)
 from .options import Session
 
 _HELP = """A model registry with a signed artifact store.
@@ -36,6 +53,11 @@ _FAMILIES = (
     publish,
     fetch,
     catalog,
+    inspect,
+    quantize,
+    tune,
+    evaluate,
+    lineage,
     attest,
     identity,
     members,

@@ -103,6 +103,9 @@ Json = Annotated[
 Purpose = Annotated[
     str, typer.Option(metavar="NAME", help="What for; it is recorded, and policies may ask for it.")
 ]
+Source = Annotated[
+    str, typer.Argument(metavar="PATH|REF", help="An ONNX file, a directory with one, or a version.")
+]
 Ref = Annotated[
     str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL[:VERSION|:LABEL|:ALIAS][@sha256:DIGEST]")
 ]

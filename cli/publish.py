@@ -29,19 +29,48 @@ def push(
     meta: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="Signed metadata; may be given again.")
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="A finding of the scan to accept, on record; may be given again."),
+    ] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|REF", help="The float model it was made from: prove that, and sign it."),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz|DIR", help="The data of a static quantization.", readable=False),
+    ] = None,
+    canaries: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.npz", help="Inputs to keep a few of, with the answers.", readable=False),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Sign, encrypt and publish a model as the next version.
+    """Scan, sign, encrypt and publish a model as the next version.
 
     Example: registry push ./resnet50-int8 vision/resnet50 --label 1.4.0-int8 --meta owner=vision
     """
+    from registry.lineage import against
     from registry.push import push as publish
 
     from .output import document, pairs, size
 
     metadata = dict(map(_pair, meta or []))
+    if calibration is not None and parent is None:
+        raise typer.BadParameter("it belongs to --parent", param_hint="--calibration")
     with session(context).open() as opened:
-        done = publish(opened, path, ref, label=label, aliases=alias or (), metadata=metadata)
+        done = publish(
+            opened,
+            path,
+            ref,
+            label=label,
+            aliases=alias or (),
+            metadata=metadata,
+            allow=allow or (),
+            canaries=canaries,
+            proving=None if parent is None else against(opened, parent, calibration),
+        )
     if json:
         document(
             {
@@ -53,6 +82,8 @@ def push(
                 "size": done.size,
                 "stored": done.stored,
                 "reused": done.reused,
+                "allowed": list(done.allowed),
+                "lineage": done.lineage,
             }
         )
         return
@@ -63,6 +94,8 @@ def push(
             ("version", done.ref.version),
             ("digest", f"sha256:{done.digest}"),
             ("files", f"{files}, {size(done.size)}"),
+            ("allowed", ", ".join(done.allowed)),
+            ("lineage", done.lineage),
             ("ledger", f"entry {done.seq}"),
         ]
     )

@@ -17,14 +17,15 @@ and its subclasses, each with a stable ``code``.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from registry.workbench import Workbench
+
 if TYPE_CHECKING:
     from registry.checkout import VerifiedModel
-    from registry.context import Context
     from registry.members import Changed
     from registry.progress import Progress
     from registry.pull import Pulled
@@ -37,11 +38,8 @@ __all__ = ["Registry", "connect"]
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-class Registry:
+class Registry(Workbench):
     """An open registry. Use it in a ``with`` block, or ``close`` it."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     @property
     def registry_id(self) -> str:
@@ -56,6 +54,10 @@ class Registry:
         label: str | None = None,
         aliases: Iterable[str] = (),
         metadata: Mapping[str, str] | None = None,
+        allow: Collection[str] = (),
+        parent: str | os.PathLike[str] | None = None,
+        calibration: str | os.PathLike[str] | None = None,
+        canaries: str | os.PathLike[str] | None = None,
     ) -> Pushed:
         """Publish an ONNX file (with its external data) or a directory as the next version of ``ref``.
 
@@ -64,26 +66,43 @@ class Registry:
         The version carries an OpenSSF Model Signing v1.0 bundle and the quantization facts as an
         in-toto attestation, both signed by this identity.
 
-        Raises InvalidInput (not an ONNX file, links, unsafe paths), Denied, Conflict (the label is
+        ``allow`` names findings of the scan that are accepted, on record. ``parent`` (a path or a reference)
+        is the float model that it was made from, with the ``calibration`` data of a static quantization:
+        what can be proven of that is signed, too. ``canaries`` names inputs (``.npz``) of which a few are
+        kept with the model's answers.
+
+        Raises InvalidInput (not an ONNX file, links, unsafe paths), Hostile, Denied, Conflict (the label is
         taken, a file changed meanwhile) or Unavailable; nothing is published then.
         """
+        from registry.lineage import against
         from registry.push import push
 
-        return push(self._context, Path(path), ref, label=label, aliases=aliases, metadata=metadata)
+        data = None if calibration is None else Path(calibration)
+        return push(
+            self._context,
+            Path(path),
+            ref,
+            label=label,
+            aliases=aliases,
+            metadata=metadata,
+            allow=allow,
+            canaries=None if canaries is None else Path(canaries),
+            proving=None if parent is None else against(self._context, str(parent), data),
+        )
 
-    def checkout(self, ref: str, *, purpose: str = "checkout") -> VerifiedModel:
+    def checkout(self, ref: str, *, purpose: str = "checkout", canary: bool = False) -> VerifiedModel:
         """Verify a version and decrypt it into memory; no plaintext touches a disk.
 
         Returns a ``VerifiedModel``: ``files`` (path to read-only bytes), ``manifest``, ``facts`` (path of
         each ONNX file to its quantization facts) and ``session()``. The pull is recorded in the ledger
-        with ``purpose``.
+        with ``purpose``. ``canary`` also asks whether the model still answers as its publisher recorded.
 
         Raises NotFound, Denied (no right, or yanked), Untrusted (``error.step`` says which step of the
         ritual failed) or Unavailable.
         """
         from registry.checkout import checkout
 
-        return checkout(self._context, ref, purpose=purpose)
+        return checkout(self._context, ref, purpose=purpose, canary=canary)
 
     def pull(
         self, ref: str, directory: str | os.PathLike[str], *, force: bool = False, purpose: str = "pull"

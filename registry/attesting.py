@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from registry import acts, catalog, disk, strictjson
+from registry import acts, catalog, disk, statements, strictjson
 from registry.acts import Act
 from registry.context import Context
-from registry.crypto import dsse
 from registry.errors import InvalidInput, Malformed
 from registry.law.law import Law
 from registry.records import projection
@@ -35,17 +34,7 @@ def attest_value(context: Context, ref: str, kind: str, predicate: Record) -> tu
     if kind == acts.QUANTIZATION:
         raise InvalidInput("the quantization facts come with the push, and with nothing else", on=kind)
     exact, digest = catalog.resolve(context, ref)
-    statement = {
-        "_type": acts.STATEMENT_TYPE,
-        "subject": [{"name": exact.model, "digest": {"sha256": digest}}],
-        "predicateType": kind,
-        "predicate": predicate,
-    }
-    try:
-        payload = strictjson.canonical(statement)
-    except (Malformed, ValueError) as error:
-        raise InvalidInput(f"the predicate has no canonical form (RFC 8785): {error}") from error
-    envelope = dsse.sign(payload, context.identity.signing).to_bytes()
+    envelope = statements.signed(exact.model, digest, kind, predicate, context.identity.signing)
     body = acts.Attest(model=exact.model, number=exact.version or 0, digest=digest, statement=envelope)
     return exact, context.act(body).proof.entry.seq
 

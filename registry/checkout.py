@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from registry import statements
+from registry import scanning, statements
 from registry.acts import QUANTIZATION
 from registry.context import Context
 from registry.errors import (
     BadAttestation,
+    BadCanary,
     BadContent,
     BadDigest,
     BadSession,
     BlobMissing,
+    Hostile,
     InvalidInput,
     InvalidModel,
     NotFound,
@@ -28,7 +30,8 @@ from registry.errors import (
 from registry.judge import Judged
 from registry.manifest import Manifest
 from registry.memory import allocate
-from registry.onnx import external
+from registry.onnx import canary as canaries
+from registry.onnx import canary_file, external
 from registry.onnx.facts import QuantizationFacts, inspect
 from registry.onnx.graph import read_model
 from registry.onnx.session import ModelSession, build_session
@@ -124,14 +127,25 @@ def main_model(paths: Mapping[str, object], path: str | None = None) -> str:
 
 
 def checkout(
-    context: Context, ref: str, *, purpose: str = "checkout", observer: Observer | None = None
+    context: Context,
+    ref: str,
+    *,
+    purpose: str = "checkout",
+    canary: bool = False,
+    observer: Observer | None = None,
 ) -> VerifiedModel:
     """Verify a version and decrypt it into memory: steps 1 to 11. No plaintext touches a disk.
 
-    ``purpose`` is a name recorded in the pull act. Raises InvalidReference, NotFound, Denied,
+    ``purpose`` is a name recorded in the pull act. ``canary`` asks the model, besides, whether it still
+    answers as its publisher recorded. Raises InvalidReference, NotFound, Denied,
     Untrusted (with the step that failed), Outdated (encrypted again meanwhile) or Unavailable.
     """
-    return _checkout(context, ref, purpose, Ritual(observer))
+    ritual = Ritual(observer)
+    verified = _checkout(context, ref, purpose, ritual)
+    if canary:
+        with ritual.blame(12):
+            _replay(verified)
+    return verified
 
 
 def verify(context: Context, ref: str, *, observer: Observer | None = None) -> tuple[Outcome, ...]:
@@ -146,13 +160,35 @@ def verify(context: Context, ref: str, *, observer: Observer | None = None) -> t
             for path in model.facts:
                 model.session(path).close()
                 said.append(path)
+            if canaries.PATH in model.files:
+                _replay(model)
+                said.append("canaries answer as recorded")
     except RegistryError as error:
         if error.step is None:
             raise
     return tuple(ritual.outcomes)
 
 
+def _replay(model: VerifiedModel) -> None:
+    """Raise BadCanary unless the version has canaries and answers them as it did."""
+    if canaries.PATH not in model.files:
+        raise BadCanary(
+            "the version has no canaries", on=str(model.ref), hint="push it with --canaries, or do not ask"
+        )
+    data = model.files[canaries.PATH]
+    canaries.replay(model.files, canary_file.Canaries.from_bytes(data).model, data)
+
+
 def _checkout(context: Context, ref: str, purpose: str, ritual: Ritual) -> VerifiedModel:
+    released, files = unpack(context, ref, purpose, ritual)
+    facts = check_content(released.judged, files, ritual)
+    return VerifiedModel(_PASSED, released, files, facts)
+
+
+def unpack(
+    context: Context, ref: str, purpose: str, ritual: Ritual
+) -> tuple[Released, Mapping[str, memoryview]]:
+    """Steps 1 to 10: the signed bytes of a version, which nobody has looked into. For a scan alone."""
     released = release(context, ref, purpose, ritual)
     files: dict[str, memoryview] = {}
 
@@ -162,8 +198,7 @@ def _checkout(context: Context, ref: str, purpose: str, ritual: Ritual) -> Verif
         yield files[path]
 
     open_files(context, released, place, ritual)
-    facts = check_content(released.judged, files, ritual)
-    return VerifiedModel(_PASSED, released, files, facts)
+    return released, files
 
 
 def open_files(context: Context, released: Released, place: Place, ritual: Ritual) -> None:
@@ -206,20 +241,27 @@ def _there(context: Context, blob: str) -> Iterator[None]:
 
 
 def check_content(judged: Judged, files: Mapping[str, memoryview], ritual: Ritual) -> statements.Facts:
-    """Step 11: the graphs read cleanly and say what the quantization attestation says."""
+    """Step 11: the scan finds nothing that the push does not allow, and the graphs say what is attested."""
     with ritual.step(11) as said:
         try:
+            report = scanning.scan_files(files)
+            scanning.require(report, judged.body.allowed)
             sizes = {file.path: file.size for file in judged.body.files}
             facts = [(path, _facts(files, sizes, path)) for path in sorted(sizes) if path.endswith(".onnx")]
-        except (InvalidModel, UnsafePath, NotFound) as error:
-            raise BadContent(error.message, on=error.on) from error
+        except (Hostile, InvalidModel, UnsafePath, NotFound) as error:
+            raise BadContent(error.message, on=error.on, hint=error.hint) from error
         attested = next(head for head in judged.attestations if head.type == QUANTIZATION)
         if attested.statement.get("predicate") != statements.predicate(facts):
             raise BadAttestation(
                 "the graph is not what its quantization attestation says", on=str(judged.ref)
             )
         said.append("; ".join(f"{path}: {found.mode} {found.format}" for path, found in facts))
+        said.append(_allowed(scanning.serious(report)))
     return facts
+
+
+def _allowed(codes: Sequence[str]) -> str:
+    return f"the push allows {', '.join(codes)}" if codes else "nothing hostile found"
 
 
 def _facts(files: Mapping[str, memoryview], sizes: Mapping[str, int], path: str) -> QuantizationFacts:

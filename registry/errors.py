@@ -33,8 +33,10 @@
     │   ├── BadRelease
     │   ├── BadEncryption
     │   ├── BadDigest
+    │   ├── Hostile               a scan found what nobody should load
     │   ├── BadContent
     │   ├── BadSession
+    │   ├── BadCanary             the model no longer answers as it did
     │   └── Malformed             bytes from outside that do not parse
     ├── Conflict                  6
     │   ├── AlreadyExists
@@ -209,12 +211,22 @@ class BadDigest(Untrusted):
     code = "bad-digest"
 
 
+class Hostile(Untrusted):
+    """A scan found what nobody should load."""
+
+    code = "hostile-content"
+
+
 class BadContent(Untrusted):
     code = "bad-content"
 
 
 class BadSession(Untrusted):
     code = "bad-session"
+
+
+class BadCanary(Untrusted):
+    code = "bad-canary"
 
 
 class Malformed(Untrusted):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from registry import acts
+from registry import acts, statements
 from registry.acts import Act
 from registry.law.law import Law
 from registry.onnx.quantization import QuantizationFacts
@@ -25,11 +26,11 @@ def version(law: Law, push: Act, attests: Iterable[Act]) -> Version:
     """A version as policies know it, from its push act and the acts that attested to it since."""
     assert isinstance(push.body, acts.Push)
     body, publisher = push.body, who(law, law.signer(push).name)
-    heads = [_read(envelope) for envelope in body.attestations]
-    said = [Attestation(kind, publisher) for kind, _ in heads]
+    told = [(_read(envelope), publisher) for envelope in body.attestations]
+    facts = [one for read, _ in told for one in read.facts]
     for act in attests:
         assert isinstance(act.body, acts.Attest)
-        said.append(Attestation(_read(act.body.statement)[0], who(law, law.signer(act).name)))
+        told.append((_read(act.body.statement), who(law, law.signer(act).name)))
     return Version(
         model=body.model,
         number=body.number,
@@ -38,18 +39,26 @@ def version(law: Law, push: Act, attests: Iterable[Act]) -> Version:
         publisher=publisher,
         size=sum(file.size for file in body.files),
         metadata=dict(body.metadata),
-        quantization=[one for _, facts in heads for one in facts],
-        attestations=said,
+        quantization=facts,
+        attestations=[Attestation(read.type, by, *read.said) for read, by in told],
+        allowed=body.allowed,
     )
 
 
+class _Read(NamedTuple):
+    type: str
+    facts: tuple[QuantizationFacts, ...]
+    said: statements.Said
+
+
 @lru_cache(maxsize=512)  # the same versions are asked for again and again
-def _read(envelope: bytes) -> tuple[str, tuple[QuantizationFacts, ...]]:
-    """The type of an attestation, and the facts in it where it has some."""
+def _read(envelope: bytes) -> _Read:
+    """The type of an attestation, the facts in it where it has some, and what else policies may ask for."""
     head = projection.attested(envelope)
-    if head.type != acts.QUANTIZATION:
-        return head.type, ()
-    return head.type, tuple(facts for _, facts in projection.quantized(head.statement))
+    if head.type == acts.QUANTIZATION:
+        facts = tuple(found for _, found in projection.quantized(head.statement))
+        return _Read(head.type, facts, statements.Said())
+    return _Read(head.type, (), statements.said(head.type, head.statement.get("predicate")))
 
 
 def client(act: Act) -> Client:

@@ -8,7 +8,7 @@ import mmap
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,19 +140,17 @@ def _write(context: Context, released: Released, staging: Path, ritual: Ritual) 
             os.close(descriptor)
 
     open_files(context, released, place, ritual)
-    with ExitStack() as stack:
-        check_content(released.judged, _Mapped(staging, released.judged, stack), ritual)
+    check_content(released.judged, _Mapped(staging, released.judged), ritual)
     disk.create(staging / SIGNATURE_FILE, released.judged.body.bundle, 0o644)
 
 
 class _Mapped(Mapping[str, memoryview]):
     """The staged files, each mapped when it is first asked for."""
 
-    def __init__(self, staging: Path, judged: Judged, stack: ExitStack) -> None:
+    def __init__(self, staging: Path, judged: Judged) -> None:
         self._staging = staging
         self._sizes = {file.path: file.size for file in judged.body.files}
         self._views: dict[str, memoryview] = {}
-        self._stack = stack
 
     def __getitem__(self, path: str) -> memoryview:
         if path not in self._views:
@@ -169,8 +167,7 @@ class _Mapped(Mapping[str, memoryview]):
         if not size:
             return memoryview(b"")
         with disk.translated(path), (self._staging / path).open("rb") as file:
-            pages = self._stack.enter_context(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
-        return self._stack.enter_context(memoryview(pages))
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
 
 
 def _publish(staging: Path, directory: Path, force: bool) -> None:

@@ -1,20 +1,23 @@
 """Push: six hops from a path to a published version.
 
-1. parse the reference, ask whether this member may push there; 2. inspect the model; 3. create the model
-where it is new, then one pass over each file into the store; 4. sign the bundle and the attestations;
+1. parse the reference, ask whether this member may push there; 2. scan and inspect the model; 3. create the
+model where it is new, then one pass over each file into the store; 4. sign the bundle and the attestations;
 5. sign the push act; 6. submit it. The commit of hop 6 is the publication: a crash before it leaves at
 most orphan blobs, and a model without versions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from registry import acts, bundle, refs, statements
+from registry import acts, bundle, refs, scanning, statements
 from registry.authority import Permit, Receipt
+from registry.canaries import watched
 from registry.context import Context
+from registry.crypto.keys import SigningKey
 from registry.errors import InvalidReference, VersionTaken
 from registry.journal import Stored, open_journal
 from registry.manifest import Manifest
@@ -22,12 +25,17 @@ from registry.refs import Reference
 from registry.source import collect, inspect_source
 from registry.upload import Upload, Uploaded
 
+Statement = tuple[str, Mapping[str, Any]]  # a predicate type and a predicate
+Views = Mapping[str, memoryview]  # a version's files by path
 _ROUNDS = 1000  # times a push signs again when others come first; each time somebody else has succeeded
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """A published version. ``digest`` is the OMS root digest; ``stored`` and ``reused`` count files."""
+    """A published version. ``digest`` is the OMS root digest; ``stored`` and ``reused`` count files.
+
+    ``allowed`` are the scan's findings that were accepted, ``lineage`` is the verdict of a proof about it.
+    """
 
     ref: Reference
     digest: str
@@ -35,6 +43,8 @@ class Pushed:
     size: int  # bytes of plaintext
     stored: int
     reused: int
+    allowed: tuple[str, ...]
+    lineage: str | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,8 @@ class _Wish:
     aliases: tuple[str, ...]
     metadata: dict[str, str]
     facts: statements.Facts
+    statements: Sequence[Statement]
+    allowed: tuple[str, ...]
 
 
 def push(
@@ -56,10 +68,17 @@ def push(
     label: str | None = None,
     aliases: Iterable[str] = (),
     metadata: Mapping[str, str] | None = None,
+    allow: Collection[str] = (),
+    canaries: Path | None = None,
+    statements: Sequence[Statement] = (),
+    proving: Callable[[Views], Sequence[Statement]] | None = None,
 ) -> Pushed:
     """Publish the model at ``path`` (an ONNX file or a directory) as the next version of ``ref``.
 
-    Raises InvalidInput, Denied, Conflict or Unavailable; nothing is published then.
+    ``allow`` names findings of the scan that are accepted; those that occur are recorded in the act.
+    ``canaries`` names inputs (``.npz``) of which a few are kept with the model's answers. ``statements`` are
+    signed with the version, and so are those that ``proving`` makes of the very files that are published.
+    Raises InvalidInput, Hostile, Denied, Conflict or Unavailable; nothing is published then.
     """
     target, names = _target(ref), tuple(dict.fromkeys(aliases))
     for name in (*names, *([] if label is None else [label])):
@@ -70,7 +89,12 @@ def push(
     try:
         upload.begin()  # hop 1
         source = collect(path)
-        wish = _Wish(target, label, names, dict(metadata or {}), inspect_source(source))  # hop 2
+        facts = inspect_source(source)  # hop 2
+        report = scanning.scan_source(source)
+        scanning.require(report, allow)
+        source, views = watched(source, canaries)
+        said, allowed = (*statements, *(proving(views) if proving else ())), scanning.serious(report)
+        wish = _Wish(target, label, names, dict(metadata or {}), facts, said, allowed)
         published = _publish(context, upload, wish, upload.store(source))  # hops 3 to 6
         done = True
         return published
@@ -117,6 +141,8 @@ def _submit(context: Context, upload: Upload, wish: _Wish, uploaded: Uploaded, g
         sum(file.size for file in files),
         len(files) - uploaded.reused,
         uploaded.reused,
+        wish.allowed,
+        next((said["verdict"] for kind, said in wish.statements if kind == acts.LINEAGE), None),
     )
 
 
@@ -135,5 +161,13 @@ def _body(
         bundle=bundle.sign(manifest, signing),
         files=files,
         blobs=tuple(one.blob for one in brought),
-        attestations=(statements.quantization(model, manifest.digest, wish.facts, signing),),
+        attestations=tuple(_attestations(wish, manifest.digest, signing)),
+        allowed=wish.allowed,
     )
+
+
+def _attestations(wish: _Wish, digest: str, signing: SigningKey) -> Iterator[bytes]:
+    model = wish.ref.model
+    yield statements.quantization(model, digest, wish.facts, signing)
+    for kind, predicate in wish.statements:
+        yield statements.signed(model, digest, kind, predicate, signing)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from registry import disk
@@ -55,6 +54,26 @@ class SourceFile:
             raise SourceChanged("the file changed while it was read", on=str(self.place), hint="push again")
 
 
+@dataclass(frozen=True)
+class MadeFile(SourceFile):
+    """A file that a push adds by itself: it lies in memory only."""
+
+    content: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of(cls, path: str, content: bytes) -> MadeFile:
+        return cls(check_path(path), Path(path), len(content), (), content)
+
+    def open(self) -> int:
+        descriptor = os.memfd_create("registry", os.MFD_CLOEXEC)
+        with disk.translated(self.place), os.fdopen(os.dup(descriptor), "wb") as file:
+            file.write(self.content)
+        return descriptor
+
+    def check(self, descriptor: int) -> None:
+        """Nobody else can change it."""
+
+
 def collect(path: Path) -> tuple[SourceFile, ...]:
     """Every regular file of a model directory, or an ONNX file with its external data.
 
@@ -81,36 +100,49 @@ def inspect_source(files: tuple[SourceFile, ...]) -> list[tuple[str, Quantizatio
     Raises InvalidModel, UnsafePath or SourceChanged.
     """
     by_path = {file.path: file for file in files}
-    sizes = {file.path: file.size for file in files}
-    facts = []
-    for path in sorted(by_path):
-        if path.endswith(_ONNX):
-            with ExitStack() as stack:
-                facts.append((path, _facts(path, by_path, sizes, stack)))
-    return facts
+    return [(path, _facts(path, by_path)) for path in sorted(by_path) if path.endswith(_ONNX)]
 
 
-def _facts(
-    path: str, files: dict[str, SourceFile], sizes: dict[str, int], stack: ExitStack
-) -> QuantizationFacts:
-    buffers = {path: _map(files[path], stack)}
+def _facts(path: str, files: dict[str, SourceFile]) -> QuantizationFacts:
+    buffers = {path: mapped(files[path])}
     model = read_model(buffers[path], name=path)
     for needed in external.external_files(model, path):
         if needed not in files:
             raise _missing(f"{path}: {needed}")
-        buffers[needed] = _map(files[needed], stack)
-    external.check_external(model, path, sizes)
+        buffers[needed] = mapped(files[needed])
+    external.check_external(model, path, {file.path: file.size for file in files.values()})
     return inspect(buffers, path)
 
 
-def _map(file: SourceFile, stack: ExitStack) -> memoryview:
+def mapped(file: SourceFile) -> memoryview:
+    """The file's bytes, mapped read-only until the last view of them is gone. Raises SourceChanged."""
     descriptor = file.open()
-    stack.callback(os.close, descriptor)
-    if not file.size:
-        return memoryview(b"")
-    with disk.translated(file.place):
-        mapped = stack.enter_context(mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ))
-    return stack.enter_context(memoryview(mapped))
+    try:
+        if not file.size:
+            return memoryview(b"")
+        with disk.translated(file.place):
+            return memoryview(mmap.mmap(descriptor, file.size, access=mmap.ACCESS_READ))
+    finally:
+        os.close(descriptor)
+
+
+class Mapped(Mapping[str, memoryview]):
+    """Files by path, each mapped when it is first asked for: a version may have more than can be mapped."""
+
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        self._files = {file.path: file for file in files}
+        self._views: dict[str, memoryview] = {}
+
+    def __getitem__(self, path: str) -> memoryview:
+        if path not in self._views:
+            self._views[path] = mapped(self._files[path])
+        return self._views[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 def _walk(root: Path, directory: Path) -> Iterator[SourceFile]:
@@ -132,8 +164,7 @@ def _single(path: Path) -> Iterator[SourceFile]:
         )
     first = _file(path, path.name)
     yield first
-    with ExitStack() as stack:
-        needed = external.external_files(read_model(_map(first, stack), name=path.name), path.name)
+    needed = external.external_files(read_model(mapped(first), name=path.name), path.name)
     for name in needed:
         try:
             yield _file(path.parent / name, name)

@@ -14,6 +14,9 @@ import pytest
 from services.leftout import COUNTS, leave_out, require
 from services.postgres import Postgres, PostgresMissing
 from services.s3 import PLAIN, S3, TLS, Server
+from support import warm
+
+warm.install()
 
 _USED = pytest.StashKey[set[str]]()
 

@@ -7,8 +7,11 @@ of its bounds or bytes that are not the canonical form of what they say are refu
 """
 
 from registry.acts.codec import (
+    EVALUATION,
+    LINEAGE,
     PREDICATE_BASE,
     QUANTIZATION,
+    RECIPE,
     STATEMENT_TYPE,
     Act,
     Body,
@@ -62,11 +65,14 @@ from registry.acts.parts import (
 __all__ = [
     "ACTIONS",
     "BLOB_FORMAT",
+    "EVALUATION",
     "FILE_LIMIT",
     "LAW",
+    "LINEAGE",
     "POLICY_LIMIT",
     "PREDICATE_BASE",
     "QUANTIZATION",
+    "RECIPE",
     "ROLES",
     "STATEMENT_TYPE",
     "Act",

@@ -19,6 +19,9 @@ from registry.errors import InvalidInput, Malformed
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_BASE: Final = "https://hallmark-registry/"
 QUANTIZATION: Final = PREDICATE_BASE + "quantization/v1"
+RECIPE: Final = PREDICATE_BASE + "recipe/v1"
+LINEAGE: Final = PREDICATE_BASE + "lineage/v1"
+EVALUATION: Final = PREDICATE_BASE + "evaluation/v1"
 
 Body = LawBody | DeedBody
 _BODIES: dict[str, type[Body]] = {body.kind: body for body in (*LAW_BODIES, *DEED_BODIES)}

@@ -10,6 +10,7 @@ from msgspec import Meta
 from registry.acts.parts import (
     FILE_LIMIT,
     Blob,
+    Code,
     Envelope,
     File,
     Hex32,
@@ -39,6 +40,7 @@ class Push(Part, frozen=True, kw_only=True):
     files: Annotated[tuple[File, ...], Meta(min_length=1, max_length=FILE_LIMIT)]
     blobs: Annotated[tuple[Blob, ...], Meta(max_length=FILE_LIMIT)] = ()  # those this push brings
     attestations: Annotated[tuple[bytes, ...], Meta(max_length=64)] = ()  # DSSE envelopes
+    allowed: Annotated[tuple[Code, ...], Meta(max_length=64)] = ()  # findings of the scan
 
 
 class OfVersion(Part, frozen=True):

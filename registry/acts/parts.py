@@ -25,6 +25,7 @@ BlobId = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,100}\Z")]
 Text = Annotated[str, Meta(max_length=4096, pattern=r"^[^\x00]*\Z")]  # PostgreSQL stores no NUL
 Some = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\x00]*\Z")]
 Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00]*\Z")]
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=64)]  # of a scan's finding
 Label = Annotated[str, Meta(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
 Envelope = Annotated[bytes, Meta(min_length=1, max_length=1 << 20)]  # a signed statement inside an act
 

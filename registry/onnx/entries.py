@@ -21,6 +21,19 @@ class Found(NamedTuple):
     operator: str
 
 
+class Evidence(NamedTuple):
+    """The constants that a description was made from; ``computed``: its scale is made at run time.
+
+    ``zero`` is None where it is absent, or (``computed_zero``) made at run time too.
+    """
+
+    constant: Tensor | None
+    scale: Tensor | None
+    zero: Tensor | None
+    computed: bool
+    computed_zero: bool
+
+
 class Grain(NamedTuple):
     """Which elements share a scale; ``axis`` and ``block_size`` as in QuantizedTensor."""
 
@@ -44,6 +57,14 @@ class Describer:
         if found is not None:
             self.parameters.add(found.span)
         return found
+
+    def evidence(
+        self, constant: Tensor | None, scale: Home | None, zero: Home | None, computed: bool | None = None
+    ) -> Evidence:
+        """``computed`` None: see whether the scale is a constant."""
+        held, offset = self.parameter(scale), self.parameter(zero)
+        made = held is None and scale is not None if computed is None else computed
+        return Evidence(constant, held, offset, made, made or (offset is None and zero is not None))
 
     def symmetric(self, zero: Home | None, kind: str) -> bool:
         """Whether the zero point is the middle of the range of an element type.

@@ -7,8 +7,9 @@ is found behind whatever name it has there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import NamedTuple
 
 from registry.errors import InvalidModel
 from registry.onnx import elements
@@ -17,16 +18,26 @@ from registry.onnx.entries import Describer
 from registry.onnx.external import check_external
 from registry.onnx.graph import read_model
 from registry.onnx.ir import Model, Node, Tensor
+from registry.onnx.loaded import Loaded
 from registry.onnx.operators import QUANTIZED, qualified
 from registry.onnx.quantization import QuantizationFacts, QuantizedTensor
 from registry.onnx.scope import Scope
 from registry.onnx.survey import Survey
 from registry.onnx.wire import Buffer
 
-__all__ = ["QuantizationFacts", "QuantizedTensor", "inspect"]
+__all__ = ["QuantizationFacts", "QuantizedTensor", "Surveyed", "inspect", "surveyed"]
 
 MAX_EXPANDED = 500_000  # nodes visited inside function calls
 MAX_CALLS = 48  # functions inside each other
+
+
+class Surveyed(NamedTuple):
+    """The facts with what they were found in: every node in the scope it runs in, and the constants behind."""
+
+    facts: QuantizationFacts
+    survey: Survey
+    nodes: tuple[tuple[Scope, Node], ...]
+    floats: tuple[Tensor, ...]  # the weights that ``facts`` counts as float
 
 
 def inspect(files: Mapping[str, Buffer], path: str) -> QuantizationFacts:
@@ -40,10 +51,15 @@ def inspect(files: Mapping[str, Buffer], path: str) -> QuantizationFacts:
         views = {name: _view(stack, data) for name, data in files.items()}
         model = read_model(views[path], name=path)
         check_external(model, path, {name: len(view) for name, view in views.items()})
-        try:
-            return _facts(model, Describer(Contents(path, views)))
-        except InvalidModel as error:
-            raise InvalidModel(error.message, on=_both(path, error.on), hint=error.hint) from None
+        return surveyed(Loaded(path, views, model, Contents(path, views))).facts
+
+
+def surveyed(loaded: Loaded) -> Surveyed:
+    """The facts of a model that is read already, with their grounds. Raises InvalidModel."""
+    try:
+        return _surveyed(loaded.model, Describer(loaded.contents))
+    except InvalidModel as error:
+        raise InvalidModel(error.message, on=_both(loaded.path, error.on), hint=error.hint) from None
 
 
 def _view(stack: ExitStack, data: Buffer) -> memoryview:
@@ -55,16 +71,24 @@ def _both(path: str, on: str | None) -> str:
     return f"{path}: {on}" if on else path
 
 
-def _facts(model: Model, describer: Describer) -> QuantizationFacts:
+def _surveyed(model: Model, describer: Describer) -> Surveyed:
     survey = Survey(describer)
     operators: Counter[str] = Counter()
-    for scope, node in _Walk(model).nodes():
+    nodes = tuple(_Walk(model).nodes())
+    for scope, node in nodes:
         if (node.domain, node.op_type) in QUANTIZED:
             operators[qualified((node.domain, node.op_type))] += 1
             survey.visit(scope, node)
+    floats = tuple(tensor for tensor in model.tensors() if _is_weight(tensor, describer))
+    return Surveyed(_facts(model, survey, operators, floats), survey, nodes, floats)
+
+
+def _facts(
+    model: Model, survey: Survey, operators: Counter[str], floats: Iterable[Tensor]
+) -> QuantizationFacts:
     tensors = tuple(survey.tensors.values())
     quantized = [one for one in tensors if one.stored and one.role == "weight"]
-    floats = [tensor.elements for tensor in model.tensors() if _is_weight(tensor, describer)]
+    counts = [tensor.elements for tensor in floats]
     return QuantizationFacts(
         mode=survey.mode,
         format=survey.format,
@@ -72,8 +96,8 @@ def _facts(model: Model, describer: Describer) -> QuantizationFacts:
         operators=tuple(sorted(operators.items())),
         quantized_weights=len(quantized),
         quantized_elements=sum(elements.count(one.shape or (), one.name) for one in quantized),
-        float_weights=len(floats),
-        float_elements=sum(floats),
+        float_weights=len(counts),
+        float_elements=sum(counts),
         tensors=tensors,
     )
 

@@ -36,7 +36,8 @@ def channels(scope: Scope, node: Node, operand: Operand, weight: Tensor, scale: 
 def scale_after(scope: Scope, node: Node) -> Home | None:
     """The weight's scale behind an integer product: Cast, then Mul by it, or by it times the input's.
 
-    Where both scales are constants, the one with more elements: the input's has one.
+    Where both scales are constants, the one with more elements, since the input's has one; of two alike the
+    last, since quantizers write the input's first.
     """
     name = node.outputs[0] if node.outputs else ""
     for user in scope.users(name):
@@ -47,7 +48,7 @@ def scale_after(scope: Scope, node: Node) -> Home | None:
         if user.op_type == "Mul":
             for other in map(scope.home, user.inputs):
                 found.extend(_constant_factors(other))
-    return max(found, key=_elements, default=None)
+    return max(reversed(found), key=_elements, default=None)
 
 
 def _constant_factors(home: Home | None) -> list[Home]:

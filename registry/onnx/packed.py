@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from registry.errors import InvalidModel
 from registry.onnx import elements
@@ -17,7 +18,16 @@ from registry.onnx.scope import Home, Scope
 _FLOATS = {"fp8": "FLOAT8E4M3FN", "fp4": "FLOAT4E2M1", "nvfp4": "FLOAT4E2M1", "wfp4afp8": "FLOAT4E2M1"}
 
 
-def packed_weights(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:
+class Packed(NamedTuple):
+    """A packed weight, with where its scales and zero points come from."""
+
+    found: Found
+    described: QuantizedTensor
+    scale: Home | None
+    zero: Home | None
+
+
+def packed_weights(describer: Describer, scope: Scope, node: Node) -> Iterator[Packed]:
     """The packed weights of a MatMulNBits, MatMulBnb4, GatherBlockQuantized or QMoE node.
 
     Raises InvalidModel for attributes that make no sense.
@@ -34,33 +44,33 @@ def packed_weights(describer: Describer, scope: Scope, node: Node) -> Iterator[t
             yield from _experts(describer, scope, node, index)
 
 
-def _nbits(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:
+def _nbits(describer: Describer, scope: Scope, node: Node) -> Iterator[Packed]:
     bits = scope.integer(node, "bits", 4)
     kind = _unsigned(node, bits)
     shape = (_positive(scope, node, "K"), _positive(scope, node, "N"))
     block = _positive(scope, node, "block_size")
     for found in _found(scope, node, 1):
-        describer.parameter(input_of(scope, node, 2))
-        symmetric = _is_middle(describer, input_of(scope, node, 3), bits, -(-shape[0] // block))
+        scale, zero = input_of(scope, node, 2), input_of(scope, node, 3)
+        symmetric = _is_middle(describer, zero, bits, -(-shape[0] // block))
         grain = Grain("blockwise", 0, block)
-        yield found.home, describer.describe(found, kind, symmetric, grain, shape=shape)
+        yield Packed(found, describer.describe(found, kind, symmetric, grain, shape=shape), scale, zero)
 
 
-def _bnb4(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:
+def _bnb4(describer: Describer, scope: Scope, node: Node) -> Iterator[Packed]:
     shape = (_positive(scope, node, "K"), _positive(scope, node, "N"))
     kind = "NF4" if scope.integer(node, "quant_type", 1) == 1 else "FP4"
     grain = Grain("blockwise", None, _positive(scope, node, "block_size"))
     for found in _found(scope, node, 1):
-        describer.parameter(input_of(scope, node, 2))
-        yield found.home, describer.describe(found, kind, True, grain, shape=shape)
+        scale = input_of(scope, node, 2)
+        yield Packed(found, describer.describe(found, kind, True, grain, shape=shape), scale, None)
 
 
-def _gather(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Home, QuantizedTensor]]:
+def _gather(describer: Describer, scope: Scope, node: Node) -> Iterator[Packed]:
     grain = Grain(
         "blockwise", scope.integer(node, "quantize_axis", 1), _positive(scope, node, "block_size", 128)
     )
     for found in _found(scope, node, 0):
-        scale, zero = describer.parameter(input_of(scope, node, 2)), input_of(scope, node, 3)
+        scale, zero = input_of(scope, node, 2), input_of(scope, node, 3)
         data = found.constant
         shape: tuple[int, ...] | None
         if data is not None and data.data_type != elements.UINT8:
@@ -69,13 +79,11 @@ def _gather(describer: Describer, scope: Scope, node: Node) -> Iterator[tuple[Ho
         else:
             bits = scope.integer(node, "bits", 4)
             kind, shape = _unsigned(node, bits), _unpacked(data, bits)
-            symmetric = _is_middle(describer, zero, bits, _row(scale))
-        yield found.home, describer.describe(found, kind, symmetric, grain, shape=shape)
+            symmetric = _is_middle(describer, zero, bits, _row(describer.parameter(scale)))
+        yield Packed(found, describer.describe(found, kind, symmetric, grain, shape=shape), scale, zero)
 
 
-def _experts(
-    describer: Describer, scope: Scope, node: Node, index: int
-) -> Iterator[tuple[Home, QuantizedTensor]]:
+def _experts(describer: Describer, scope: Scope, node: Node, index: int) -> Iterator[Packed]:
     common = scope.integer(node, "expert_weight_bits", 4)
     bits = scope.integer(node, f"fc{index}_expert_weight_bits", common)
     block = scope.integer(node, "block_size", 0)
@@ -84,11 +92,11 @@ def _experts(
     kind = _FLOATS.get(told) or _unsigned(node, bits)
     grain = Grain("blockwise", 2, block) if block > 0 else Grain("per-channel", 1)
     for found in _found(scope, node, 3 * index - 1):
-        scale = describer.parameter(input_of(scope, node, 3 * index))
-        zero = input_of(scope, node, 10 + index)
-        symmetric = kind in _FLOATS.values() or _is_middle(describer, zero, bits, _row(scale))
+        scale, zero = input_of(scope, node, 3 * index), input_of(scope, node, 10 + index)
+        row = _row(describer.parameter(scale))
+        symmetric = kind in _FLOATS.values() or _is_middle(describer, zero, bits, row)
         shape = _unpacked(found.constant, bits_of(kind))
-        yield found.home, describer.describe(found, kind, symmetric, grain, shape=shape)
+        yield Packed(found, describer.describe(found, kind, symmetric, grain, shape=shape), scale, zero)
 
 
 def _found(scope: Scope, node: Node, position: int) -> Iterator[Found]:

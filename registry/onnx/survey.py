@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from registry.onnx import elements
-from registry.onnx.entries import Describer, Found
-from registry.onnx.ir import Node, Tensor
+from registry.onnx.entries import Describer, Evidence, Found
+from registry.onnx.ir import Node
 from registry.onnx.operands import channels, input_of, name_of, output_of, scale_after
 from registry.onnx.operators import (
     CONCAT,
@@ -27,10 +27,14 @@ _SUMS = frozenset((("", "MatMulInteger"), ("", "ConvInteger")))  # their int32 o
 
 
 class Survey:
-    """Fed with every quantized node; ``tensors`` holds each quantized tensor once, in order of discovery."""
+    """Fed with every quantized node; ``tensors`` holds each quantized tensor once, in order of discovery.
+
+    Keys are the span of a constant or the home of an activation; ``evidence`` has the same ones.
+    """
 
     def __init__(self, describer: Describer) -> None:
         self.tensors: dict[Hashable, QuantizedTensor] = {}
+        self.evidence: dict[Hashable, Evidence] = {}
         self._describer = describer
         self._activations: set[str] = set()  # "static", "dynamic"
         self._packed = False
@@ -61,8 +65,9 @@ class Survey:
         elif key in PACKED:
             self._formats.add("QOperator")
             self._packed = True
-            for home, described in packed_weights(self._describer, scope, node):
-                self._add(home, scope.constant(home), described)
+            for one in packed_weights(self._describer, scope, node):
+                evidence = self._describer.evidence(one.found.constant, one.scale, one.zero)
+                self._add(one.found.home, one.described, evidence)
         else:
             self._formats.add("QOperator")
             self._operator(scope, node, concat(len(node.inputs)) if key == CONCAT else OPERATORS[key])
@@ -152,7 +157,7 @@ class Survey:
         grain = self._describer.grain(weight_scale, None, 0)
         found = Found(home, constant, "bias", name_of(node))
         described = self._describer.describe(found, elements.name(constant.data_type), True, grain)
-        self._add(home, constant, described)
+        self._add(home, described, self._describer.evidence(constant, None, None))
 
     def _weight(
         self,
@@ -170,7 +175,7 @@ class Survey:
         block = scope.integer(node, "block_size", 0)
         grain = describer.grain(describer.parameter(scale), describer.parameter(zero), axis, block)
         described = describer.describe(found, kind, describer.symmetric(zero, kind), grain, stored=stored)
-        self._add(found.home, found.constant, described)
+        self._add(found.home, described, describer.evidence(found.constant, scale, zero))
 
     def _activation(
         self,
@@ -195,11 +200,15 @@ class Survey:
         grain = describer.grain(held, None, axis, block if held is not None else 0)
         symmetric = describer.symmetric(zero, kind)
         found = Found(home, None, "activation", name_of(node))
-        self._add(home, None, describer.describe(found, kind, symmetric, grain))
+        evidence = describer.evidence(None, scale, zero, computed)
+        self._add(home, describer.describe(found, kind, symmetric, grain), evidence)
 
-    def _add(self, home: Home, constant: Tensor | None, described: QuantizedTensor) -> None:
-        """A constant counts once, however many calls or branches lead to it."""
-        self.tensors.setdefault(constant.span if constant is not None else home, described)
+    def _add(self, home: Home, described: QuantizedTensor, evidence: Evidence) -> None:
+        """A constant counts once, however many calls or branches lead to it; one may know its scale."""
+        key = evidence.constant.span if evidence.constant is not None else home
+        self.tensors.setdefault(key, described)
+        if key not in self.evidence or self.evidence[key].scale is None:
+            self.evidence[key] = evidence
 
     def _kind(self, zero: Home | None, otherwise: int) -> str:
         held = self._describer.parameter(zero)

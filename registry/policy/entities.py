@@ -94,6 +94,7 @@ def _version(version: Version) -> list[dict[str, Any]]:
         "size": version.size,
         "metadata": entity("Metadata", str(version)),
         "quantization": quantization(version.quantization),
+        "allowed": sorted(version.allowed),
     }
     if version.label is not None:
         attrs["label"] = version.label

@@ -5,12 +5,12 @@ The values are Cedar's JSON: numbers, strings, ``__entity`` references.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from registry.onnx.quantization import QuantizationFacts
-from registry.policy.words import Version, Who
+from registry.policy.words import Attestation, Version
 
 
 def entity(kind: str, name: str) -> dict[str, dict[str, str]]:
@@ -75,28 +75,32 @@ def attested(version: Version) -> dict[str, dict[str, Any]]:
     A predicate type is a URI and holds no space. One that does is left out: ``TYPE by TEAM`` as a type would
     pass one member's statement off as a team's.
     """
-    signers: dict[str, dict[str, Who]] = {}
+    by_type: dict[str, list[Attestation]] = {}
     for one in version.attestations:
         if " " not in one.type:
-            signers.setdefault(one.type, {})[one.signer.name] = one.signer
+            by_type.setdefault(one.type, []).append(one)
     publisher = version.publisher.name
-    tags = {type: _record(set(found), _teams(found), publisher) for type, found in signers.items()}
-    for type, found in signers.items():
+    tags = {type: _record(found, _teams(found), publisher) for type, found in by_type.items()}
+    for type, found in by_type.items():
         for team in _teams(found):
-            inside = {name for name, who in found.items() if team in who.teams}
+            inside = [one for one in found if team in one.signer.teams]
             # Only this team: every team of every signer under each key would grow with its square.
             tags[f"{type} by {team}"] = _record(inside, {team}, publisher)
     return tags
 
 
-def _teams(signers: Mapping[str, Who]) -> set[str]:
-    return set(chain.from_iterable(who.teams for who in signers.values()))
+def _teams(found: Iterable[Attestation]) -> set[str]:
+    return set(chain.from_iterable(one.signer.teams for one in found))
 
 
-def _record(signers: set[str], teams: set[str], publisher: str) -> dict[str, Any]:
-    return {
+def _record(found: Sequence[Attestation], teams: set[str], publisher: str) -> dict[str, Any]:
+    signers = {one.signer.name for one in found}
+    agreements = [one.agreement for one in found if one.agreement is not None]
+    record = {
         "count": len(signers),
         "others": len(signers - {publisher}),
         "signers": entities("Member", signers),
         "teams": entities("Team", teams),
+        "verdicts": entities("Verdict", (one.verdict for one in found if one.verdict is not None)),
     }
+    return record | ({"agreement": min(agreements)} if agreements else {})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from registry import statements
 from registry.acts import QUANTIZATION
-from registry.errors import BadAttestation, Yanked
+from registry.errors import BadAttestation, Malformed, Yanked
 
 REQUIRED = (QUANTIZATION,)  # attestation types without which no version is admitted or released
 
@@ -35,6 +36,13 @@ def attested(heads: Sequence[tuple[str, Mapping[str, Any]]], model: str, digest:
 
 
 def about(kind: str, statement: Mapping[str, Any], model: str, digest: str) -> None:
-    """Raise BadAttestation unless the statement's one subject is this version: its model and digest."""
+    """Raise BadAttestation unless the statement's one subject is this version: its model and digest.
+
+    One of Hallmark's own types must be readable besides: policies ask for what it says.
+    """
     if statement.get("subject") != [{"name": model, "digest": {"sha256": digest}}]:
         raise BadAttestation("an attestation speaks of something else", on=kind)
+    try:
+        statements.said(kind, statement.get("predicate"))
+    except Malformed as error:
+        raise BadAttestation(f"the attestation cannot be read: {error.message}", on=kind) from error

@@ -68,12 +68,17 @@ type Quantization = {
   floatElements: Long,
 };
 
+// What a lineage proof says of a quantized model and its parent; docs/lineage.md tells what each word proves.
+entity Verdict enum ["replayed", "derived", "non-nearest", "unexplained"];
+
 // Statements of one type about the version, each signed by an enrolled member and verified.
 type Attested = {
   count: Long,                     // different signers
   others: Long,                    // different signers besides the publisher
   signers: Set<Member>,
   teams: Set<Team>,                // every team that one of the signers is in; under "TYPE by TEAM" that team
+  verdicts: Set<Verdict>,          // of lineage proofs: every verdict that was signed; empty for other types
+  agreement?: Long,                // of evaluations: the lowest top-1 agreement signed, in millionths
 };
 
 // Version::"vision/resnet50:3". Its tags are its attestations. The key is a predicate type, or
@@ -88,6 +93,7 @@ entity Version in [Model] = {
   size: Long,                      // bytes of all files
   metadata: Metadata,
   quantization: Quantization,
+  allowed: Set<String>,            // findings of the scan that the publisher accepted, by code
 } tags Attested;
 
 // ---- When, and from where -----------------------------------------------------------------------------

@@ -26,10 +26,16 @@ class Who:
 
 @dataclass(frozen=True)
 class Attestation:
-    """A further statement about a version, already verified: its predicate type and who signed it."""
+    """A further statement about a version, already verified: its predicate type and who signed it.
+
+    ``verdict`` is that of a lineage proof; ``agreement`` an evaluation's lowest top-1 agreement with the
+    parent, in parts per million.
+    """
 
     type: str
     signer: Who
+    verdict: str | None = None
+    agreement: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Version:
     metadata: Mapping[str, str]
     quantization: Sequence[QuantizationFacts]
     attestations: Sequence[Attestation]
+    allowed: Sequence[str] = ()  # findings of the scan that the publisher accepted
 
     def __str__(self) -> str:
         return f"{self.model}:{self.number}"

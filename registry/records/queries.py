@@ -190,11 +190,22 @@ def _aliases_by_model(connection: sa.Connection) -> dict[str, dict[str, int]]:
 
 
 def _modes(connection: sa.Connection) -> dict[tuple[str, int], list[str]]:
-    modes: dict[tuple[str, int], list[str]] = {}
+    found: dict[tuple[str, int], list[str]] = {}
     columns = (quantization.c.model, quantization.c.number, quantization.c.mode, quantization.c.format)
     for model, number, mode, form in connection.execute(sa.select(*columns).distinct().order_by(*columns)):
-        modes.setdefault((model, number), []).append(mode if form == "none" else f"{mode} {form}")
-    return modes
+        found.setdefault((model, number), []).append(_mode(mode, form))
+    return found
+
+
+def modes(connection: sa.Connection, ref: Reference) -> list[str]:
+    """How the files of an exact version are quantized, each way once: "float", "static QDQ", ..."""
+    columns = (quantization.c.mode, quantization.c.format)
+    query = sa.select(*columns).where(quantization.c.model == ref.model, quantization.c.number == ref.version)
+    return [_mode(mode, form) for mode, form in connection.execute(query.distinct().order_by(*columns))]
+
+
+def _mode(mode: str, form: str) -> str:
+    return mode if form == "none" else f"{mode} {form}"
 
 
 def history(connection: sa.Connection, model: str) -> list[Record]:
@@ -239,3 +250,10 @@ def member_name(connection: sa.Connection, keyid: str) -> str:
     """The name of the member with this key, or the beginning of the key id."""
     name = connection.execute(sa.select(keys.c.name).where(keys.c.keyid == keyid)).scalar_one_or_none()
     return str(name) if name else keyid[:16]
+
+
+def statements_of(connection: sa.Connection, kinds: Collection[str]) -> Iterator[Record]:
+    """Model, number and envelope of every attestation of these predicate types, in the ledger's order."""
+    columns = (attestations.c.model, attestations.c.number, attestations.c.envelope)
+    query = sa.select(*columns).where(attestations.c.type.in_(kinds))
+    yield from _records(connection, query.order_by(attestations.c.seq, attestations.c.position))

@@ -63,6 +63,17 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "registry.context",
             "registry.founding",
             "registry.push",
+            "registry.canaries",
+            "registry.scanning",
+            "registry.linked",
+            "registry.screening",
+            "registry.inspecting",
+            "registry.quantizing",
+            "registry.evaluating",
+            "registry.tuning",
+            "registry.lineage",
+            "registry.family",
+            "registry.opening",
             "registry.enacting",
             "registry.rekeying",
             "registry.heartbeat",
@@ -85,7 +96,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "registry.fsck",
         ),
     ),
-    ("faces", ("registry", "cli.*")),
+    ("faces", ("registry", "registry.workbench", "cli.*")),
 )
 
 # Upward imports that are allowed, each with its reason: (importer, imported) -> why. Keep it empty.

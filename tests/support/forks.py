@@ -89,8 +89,9 @@ def _receive(file: IO[bytes]) -> Any:
 
 def serve() -> None:
     """The warm process itself: answers questions until there are no more."""
-    from support import jobs
+    from support import jobs, warm
 
+    warm.install()
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a child prints must not get between the answers
     jobs.rehearse()

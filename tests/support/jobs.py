@@ -40,6 +40,7 @@ def rehearse() -> None:
         home = worlds.make_home(Path(scratch) / "home")
         source = worlds.make_model(Path(scratch) / "source").parent
         push(home, source, "a/b")
+        push(home, worlds.make_model(Path(scratch) / "halves", external="weights.bin").parent, "a/c")
         verify(home, "a/b")
         pull(home, "a/b", Path(scratch) / "out")
         check(home)

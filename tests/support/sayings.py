@@ -89,6 +89,7 @@ bodies: dict[str, st.SearchStrategy[acts.Body]] = {
         files=st.lists(_file, min_size=1, max_size=3).map(tuple),
         blobs=st.lists(_blob, max_size=3).map(tuple),
         attestations=st.lists(st.binary(max_size=64), max_size=3).map(tuple),
+        allowed=st.lists(st.from_regex(r"\A[a-z0-9]{1,9}(-[a-z0-9]{1,9})?\Z"), max_size=3).map(tuple),
     ),
     "alias": st.builds(acts.Alias, **_of_version, name=_name),
     "yank": st.builds(acts.Yank, **_of_version, reason=_text.filter(bool)),

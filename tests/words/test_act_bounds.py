@@ -169,6 +169,7 @@ BOUNDS: dict[str, dict[tuple[str | int, ...], tuple[object, ...]]] = {
         ("blobs", 0, "key", "extra"): (1,),
         ("vault",): ({},),
         ("attestations",): (["!"], [None], "", ["AAAA"] * 65),
+        ("allowed",): (["a b"], ["A"], ["-a"], ["a\n"], ["a" * 65], [None], "dead-node", ["a"] * 65),
     },
     "alias": {**_VERSION, ("name",): _NAMES},
     "yank": {**_VERSION, ("reason",): ("", *_TEXTS)},

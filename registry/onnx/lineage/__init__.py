@@ -1,0 +1,1 @@
+"""Lineage: whether a quantized model is the quantization of that parent."""

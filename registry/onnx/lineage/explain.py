@@ -1,0 +1,88 @@
+"""Every constant of the child against the parent's, then all of them against one recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from registry.errors import InvalidModel
+from registry.onnx.arrays import array
+from registry.onnx.ir import Tensor
+from registry.onnx.lineage import rounding
+from registry.onnx.lineage.agreement import agreed, one_rounding
+from registry.onnx.lineage.biases import judge_bias, widened
+from registry.onnx.lineage.floats import judge_float
+from registry.onnx.lineage.judgement import Judgement
+from registry.onnx.lineage.leaves import FloatLeaf, Pair, QuantLeaf
+from registry.onnx.lineage.padding import padded_oddly
+from registry.onnx.lineage.tables import TABLES, judge_table
+from registry.onnx.lineage.weights import FOLDED, judge_weight
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from registry.onnx.lineage.fitting import Widen
+
+    Array: TypeAlias = np.ndarray[Any, Any]
+
+_WAYS = {way.name: way for way in rounding.ROUNDINGS}
+
+
+def explain(pairs: Sequence[Pair]) -> tuple[Judgement, ...]:
+    """What can be said about each child constant, in the order of ``pairs``."""
+    biases = _biases_by_scale(pairs)
+    found = agreed([_judged(pair, biases) for pair in pairs])
+
+    def allowed(place: int, way: str) -> bool:
+        again = _judged(pairs[place], biases, (_WAYS[way],)) if way in _WAYS else found[place]
+        return again.rounding == way
+
+    return one_rounding(found, allowed)
+
+
+def _judged(
+    pair: Pair, biases: dict[Tensor, list[Pair]], ways: Sequence[rounding.Rounding] = ()
+) -> Judgement:
+    leaf = pair.child
+    try:
+        expected = pair.parent_value()
+        if isinstance(leaf, FloatLeaf):
+            return judge_float(leaf, expected, exact=pair.exact)
+        if leaf.role == "bias":
+            return judge_bias(leaf, expected, ulps=0 if pair.exact else FOLDED)
+        odd = padded_oddly(leaf)
+        if odd:
+            return Judgement(leaf.name, leaf.scope, "unexplained", odd, prod(leaf.shape))
+        if leaf.kind in TABLES:
+            return judge_table(leaf, expected)
+        return judge_weight(leaf, expected, exact=pair.exact, widen=_widen(leaf, biases), ways=ways)
+    except InvalidModel as error:
+        count = prod(leaf.shape) if isinstance(leaf, QuantLeaf) else leaf.tensor.elements
+        return Judgement(leaf.name, leaf.scope, "unexplained", f"cannot be read: {error.message}", count)
+
+
+def _biases_by_scale(pairs: Sequence[Pair]) -> dict[Tensor, list[Pair]]:
+    """Int32 biases by the scale of the weight beside them."""
+    found: dict[Tensor, list[Pair]] = {}
+    for pair in pairs:
+        leaf = pair.child
+        if isinstance(leaf, QuantLeaf) and leaf.role == "bias" and len(leaf.partners) == 2:
+            found.setdefault(leaf.partners[1], []).append(pair)
+    return found
+
+
+def _widen(leaf: QuantLeaf, biases: dict[Tensor, list[Pair]]) -> Widen | None:
+    """How ONNX Runtime enlarges this weight's scales for the biases beside it; None without any."""
+    beside = biases.get(leaf.scales[0], []) if leaf.scales else []
+    if not beside:
+        return None
+
+    def widen(scale: Array) -> Array:
+        for pair in beside:
+            bias = pair.child
+            if isinstance(bias, QuantLeaf):
+                scale = widened(scale, array(bias.contents, bias.partners[0]), pair.parent_value())
+        return scale
+
+    return widen

@@ -1,0 +1,167 @@
+"""Matches a quantized model's graph against its float parent's, by position (never by name)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry.errors import InvalidModel
+from registry.onnx.lineage import attributes, constants, recovery
+from registry.onnx.lineage.building import Builder, Built, Spare
+from registry.onnx.lineage.leaves import FloatLeaf, Matching, Mismatch, QuantLeaf
+from registry.onnx.lineage.lifting import lifted
+from registry.onnx.lineage.matching import Walk
+from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Constant, Term
+from registry.onnx.loaded import Loaded
+
+_FLOATING = frozenset(("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"))
+
+
+def match(parent: Loaded, child: Loaded) -> Matching:
+    """What of ``child`` is the quantization of which part of ``parent``, and what is not.
+
+    Raises InvalidModel where one of the two cannot be read as a graph at all.
+    """
+    return _walked(Builder(child, lifted).build(), Builder(parent, lifted).build())
+
+
+def _walked(child: Built, parent: Built) -> Matching:
+    walk = Walk(child, parent)
+    signature = list(_signature(child, parent))
+    outputs = [(one, other) for (_, one), (_, other) in zip(child.outputs, parent.outputs, strict=False)]
+    walk.compare(outputs)
+    dead = list(_dead(walk))
+    _anchor(walk)
+    faults = [*signature, *walk.faults.values(), *dead, *_left(walk), *_missing(walk)]
+    return Matching(
+        variant="+".join(sorted(walk.variants)) or "raw",
+        pairs=tuple(pair for pair in walk.pairs.values() if pair is not None),
+        activations=tuple(walk.activations.values()),
+        nodes=tuple(dict.fromkeys(faults)),
+        values=tuple(walk.values),
+        unused=tuple(_unused(child, parent)),
+        missing=tuple(_unmatched(walk, parent)),
+        unpaired=tuple(_unpaired(walk)),
+    )
+
+
+def _signature(child: Built, parent: Built) -> Iterator[Mismatch]:
+    """Inputs and outputs, functions, and nodes that wait for one another."""
+    for what, ours, theirs in (
+        ("input", child.inputs, parent.inputs),
+        ("output", child.outputs, parent.outputs),
+    ):
+        for name, *_ in ours[len(theirs) :]:
+            yield Mismatch(name, what, "the parent has no such " + what)
+        for name, *_ in theirs[len(ours) :]:
+            yield Mismatch(name, what, f"an {what} of the parent is missing")
+    for (name, kind), (_, other) in zip(child.inputs, parent.inputs, strict=False):
+        if kind != other:
+            yield Mismatch(name, "input", "its type is not the parent's")
+    for name in child.idle[: len(child.idle) if not parent.idle else 0]:
+        yield Mismatch(name, "function", "no node calls it")
+    for spare in child.stuck:
+        yield Mismatch(spare.name, spare.operator, "waits for its own output")
+
+
+def _dead(walk: Walk) -> Iterator[Mismatch]:
+    """Nodes without effect: explained only where the parent has the same ones."""
+    spare = list(walk.parent.dead)
+    for dead in walk.child.dead:
+        other = next((one for one in spare if _alike(dead, one)), None)
+        if other is None or dead.term is None or other.term is None:
+            yield Mismatch(dead.name, dead.operator, "nothing depends on it")
+            continue
+        spare.remove(other)
+        walk.compare([(dead.term, other.term)])
+
+
+def _alike(one: Spare, other: Spare) -> bool:
+    if one.term is None or other.term is None:
+        return False
+    if one.term.op == other.term.op == CONST:
+        return _content(one.term.payload) == _content(other.term.payload)
+    return recovery.like(one.term, other.term)
+
+
+def _anchor(walk: Walk) -> None:
+    """After a difference: go on from what looks the same in both and is the only such thing."""
+    if not walk.faults:
+        return
+    ours = _lone(term for term in _reached(walk.child) if term.id not in walk.of_child)
+    theirs = _lone(term for term in _reached(walk.parent) if term.id not in walk.of_parent)
+    for key in sorted(ours.keys() & theirs.keys(), key=lambda key: -ours[key].id):
+        if ours[key].id not in walk.of_child:
+            walk.compare([(ours[key], theirs[key])])
+
+
+def _lone(terms: Iterator[Term]) -> dict[tuple[str, int], Term]:
+    """Terms whose look no other has."""
+    found: dict[tuple[str, int], list[Term]] = {}
+    for term in terms:
+        if term.args and not term.constant and term.op != FAKE:
+            found.setdefault((term.op, term.sign), []).append(term)
+    return {key: terms[0] for key, terms in found.items() if len(terms) == 1}
+
+
+def _reached(built: Built) -> Iterator[Term]:
+    """The terms that the outputs are made from, each once, from results to arguments."""
+    wanted = {term.id for _, term in built.outputs}
+    for term in reversed(built.terms.all):
+        if term.id in wanted:
+            yield term
+            wanted.update(arg.id for arg in term.args if arg is not None)
+
+
+def _left(walk: Walk) -> Iterator[Mismatch]:
+    """The child's terms that met nothing of the parent."""
+    for term in _reached(walk.child):
+        if term.id not in walk.of_child and term.op not in (CONST, QUANT) and not term.constant:
+            name, operator = term.node or term.name or term.op, term.operator or term.op
+            if not any(fault.name == name and fault.operator == operator for fault in walk.faults.values()):
+                yield Mismatch(name, operator, "matches nothing of the parent")
+
+
+def _missing(walk: Walk) -> Iterator[Mismatch]:
+    """The parent's nodes that the child lacks: told where something else is wrong, too."""
+    if not walk.faults:
+        return
+    for term in _reached(walk.parent):
+        if term.id not in walk.of_parent and not term.constant and term.node:
+            yield Mismatch(term.node, term.operator, "is in the parent, but not in the child")
+
+
+def _unmatched(walk: Walk, parent: Built) -> Iterator[str]:
+    for term in _reached(parent):
+        if term.op == CONST and term.id not in walk.of_parent and term.payload.kind in _FLOATING:
+            yield term.name
+
+
+def _unpaired(walk: Walk) -> Iterator[QuantLeaf | FloatLeaf]:
+    for term in _reached(walk.child):
+        if term.op in (CONST, QUANT) and term.id not in walk.of_child:
+            leaf = constants.leaf_of(term)
+            if leaf is not None and (term.op == QUANT or term.payload.kind in _FLOATING):
+                yield leaf
+
+
+def _unused(child: Built, parent: Built) -> Iterator[str]:
+    """Constants of the child that nothing uses. One that the parent holds, too, carries nothing in."""
+    if not child.unused:
+        return
+    shapes = {(constant.kind, constant.dims) for constant in child.unused}
+    held = [term.payload for term in parent.terms.all if term.op == CONST]
+    known = {
+        _content(constant) for constant in (*held, *parent.unused) if (constant.kind, constant.dims) in shapes
+    }
+    for constant in child.unused:
+        if _content(constant) not in known:
+            yield constant.name
+
+
+def _content(constant: Constant) -> tuple[object, ...]:
+    try:
+        if constant.tensor is not None and constant.contents is not None and constant.kind != "STRING":
+            return constant.kind, constant.dims, attributes.sha256(constant.value())
+    except InvalidModel:
+        pass
+    return (id(constant),)

@@ -1,0 +1,139 @@
+"""Is this model the quantization of that one? One verdict, and the reasons for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from registry.onnx.lineage.agreement import recipe_words
+from registry.onnx.lineage.candidates import Hints, candidates
+from registry.onnx.lineage.explain import explain
+from registry.onnx.lineage.judgement import Judgement
+from registry.onnx.lineage.leaves import Matching, Mismatch
+from registry.onnx.lineage.match import match
+from registry.onnx.lineage.replay import Replayed, replay_declared, replay_guessed
+from registry.onnx.lineage.scalings import levels
+from registry.onnx.lineage.verdict import Lineage, NodeVerdict, TensorVerdict, counted
+from registry.onnx.loaded import Loaded
+
+if TYPE_CHECKING:
+    from registry.onnx.lineage.replay import Requantize
+    from registry.onnx.quantize import Calibration, Recipe
+
+_REASONS = 12
+_LISTED = 3  # tensors named in a reason
+
+
+def prove(
+    child: Loaded,
+    parent: Loaded,
+    *,
+    recipe: Recipe | None = None,
+    calibration: Calibration | None = None,
+    requantize: Requantize | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Lineage:
+    """The verdict on ``child``, which is read and never run.
+
+    ``recipe`` is the one that the child is said to be made by; without it likely ones are tried.
+    ``requantize`` runs a recipe on the parent; without it nothing is replayed. Raises InvalidModel where one
+    of the two cannot be read.
+    """
+    matching = match(parent, child)
+    judgements = explain(matching.pairs)
+    verdict, reasons = judged(matching, judgements)
+    replayed = Replayed(None, "")
+    if requantize is not None and recipe is not None:
+        replayed = replay_declared(child, parent, recipe, calibration, requantize)
+    elif requantize is not None and verdict == "derived":
+        hints = Hints(_reduced(judgements), matching.variant != "raw")
+        recipes = candidates(child, parent, hints, calibrated=calibration is not None)
+        replayed = replay_guessed(child, parent, recipes, calibration, requantize, clock=clock)
+    return _lineage(matching, judgements, verdict, reasons, replayed)
+
+
+def judged(matching: Matching, judgements: Sequence[Judgement]) -> tuple[str, tuple[str, ...]]:
+    """The verdict without a replay: the worst that any tensor or node allows."""
+    reasons = []
+    nodes = _nodes(matching)
+    if nodes:
+        reasons.append(f"{len(nodes)} parts of the graph are not the parent's: {_names(nodes)}")
+    for word in ("unexplained", "non-nearest"):
+        found = [one for one in judgements if one.verdict == word]
+        if found:
+            reasons.append(f"{len(found)} tensors are {word}: {_names(found)}")
+    if nodes or any(one.verdict == "unexplained" for one in judgements):
+        return "unexplained", tuple(reasons)
+    if reasons:
+        return "non-nearest", tuple(reasons)
+    return "derived", (*_how(judgements), *_open(matching))
+
+
+def _open(matching: Matching) -> tuple[str, ...]:
+    """What no weight can prove."""
+    stored = sum(not one.dynamic for one in matching.activations)
+    return (f"the scales and zero points of {stored} activations are not proven",) if stored else ()
+
+
+def _how(judgements: Sequence[Judgement]) -> tuple[str, ...]:
+    quantized = [one for one in judgements if one.kind is not None]
+    bounded = [one for one in quantized if one.verdict == "bounded"]
+    if not quantized:
+        return ("no constant is quantized; every float constant is the parent's",)
+    if not bounded:
+        return ("one known recipe gives every quantized constant",)
+    return (
+        f"{len(bounded)} of {len(quantized)} quantized constants have another scale or zero point than a known "
+        f"recipe gives; their integers are the nearest ones",
+    )
+
+
+def _nodes(matching: Matching) -> tuple[Mismatch, ...]:
+    idle = (Mismatch(name, "", "an initializer that nothing uses") for name in matching.unused)
+    return (*matching.nodes, *idle)
+
+
+def _names(found: Sequence[Judgement | Mismatch]) -> str:
+    listed = ", ".join(one.name[:60] or "(unnamed)" for one in found[:_LISTED])
+    return f"{listed}, ..." if len(found) > _LISTED else listed
+
+
+def _reduced(judgements: Sequence[Judgement]) -> bool:
+    """Whether weights use half of their type's range, as recipes with a reduced range have it."""
+    telling = [one for one in judgements if one.scalings and one.kind and one.kind.role == "weight"]
+    return any(
+        all(
+            scaling.way in ("symmetric", "asymmetric") and _halved(one, scaling.high)
+            for scaling in one.scalings
+        )
+        for one in telling
+    )
+
+
+def _halved(one: Judgement, high: int) -> bool:
+    return one.kind is not None and high <= levels(one.kind.type)[1] // 2 + 1
+
+
+def _lineage(
+    matching: Matching,
+    judgements: Sequence[Judgement],
+    verdict: str,
+    reasons: tuple[str, ...],
+    replayed: Replayed,
+) -> Lineage:
+    nodes = _nodes(matching)
+    found = (replayed.reason, *reasons) if replayed.reason else reasons
+    if replayed.recipe is not None:
+        verdict, found = "replayed", (replayed.reason, "activation parameters included")
+    return Lineage(
+        verdict=verdict,
+        reasons=found[:_REASONS],
+        recipe=recipe_words(judgements),
+        options=replayed.recipe.to_dict() if replayed.recipe is not None else None,
+        variant=matching.variant,
+        counts=counted(judgements),
+        tensors=tuple(map(TensorVerdict.of, judgements)),
+        node_count=len(nodes),
+        nodes=tuple(map(NodeVerdict.of, nodes)),
+    )

@@ -1,0 +1,206 @@
+"""Weights that stay out of the child: only those that cannot matter to how the model loads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from registry.onnx.child import Limits, examination, examine
+from registry.onnx.child.parcel import packed, unpacked
+from registry.onnx.child.spared import LARGE, spared
+from registry.onnx.graph import read_model
+from registry.onnx.wire import Span
+
+SIDE = 1024  # float32[1024, 1024] is 4 MiB
+WEIGHT = np.arange(SIDE * SIDE, dtype=np.float32).reshape(SIDE, SIDE)
+
+
+def make(
+    nodes: list[onnx.NodeProto], *, constants: dict[str, Any] | None = None, opset: int = 17, **more: Any
+) -> onnx.ModelProto:
+    """A model from x[n, 1024] to y, whatever it is."""
+    held = [numpy_helper.from_array(array, name) for name, array in (constants or {"w": WEIGHT}).items()]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", SIDE])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", SIDE])],
+        held,
+    )
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("local", 1)]
+    return helper.make_model(graph, opset_imports=imports, ir_version=8, **more)
+
+
+def node(op: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(op, inputs.split(), [output], **attributes)
+
+
+def holes(model: onnx.ModelProto) -> list[int]:
+    """The sizes of what is left out."""
+    data = model.SerializeToString()
+    found = spared(read_model(data), "m.onnx", {"m.onnx": len(data)})
+    for span in found.get("m.onnx", ()):
+        whole = np.frombuffer(span.of(memoryview(data)), np.uint8)
+        tensors = [np.frombuffer(one.raw_data, np.uint8) for one in model.graph.initializer]
+        assert any(np.array_equal(whole, tensor) for tensor in tensors)
+    return [span.length for span in found.get("m.onnx", ())]
+
+
+def test_a_weight_that_is_only_multiplied_with_input_is_left_out() -> None:
+    assert holes(make([node("MatMul", "x w", "y")])) == [WEIGHT.nbytes]
+
+
+def test_it_may_be_used_twice_and_behind_other_layers() -> None:
+    nodes = [node("Relu", "x", "r"), node("MatMul", "r w", "h"), node("Gemm", "h w", "y")]
+    assert holes(make(nodes)) == [WEIGHT.nbytes]
+
+
+def test_a_small_weight_is_handed_over() -> None:
+    small = np.zeros((SIDE, LARGE // 4 // SIDE - 1), np.float32)
+    assert holes(make([node("MatMul", "x w", "y")], constants={"w": small})) == []
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Cast", "w", "c", to=TensorProto.INT32), node("MatMul", "x w", "m"), node("Add", "m c", "y")],
+        [node("Transpose", "w", "t"), node("MatMul", "x t", "y")],
+        [node("MatMul", "w w", "s"), node("MatMul", "x s", "y")],
+        [node("Add", "x w", "y")],
+        [node("MatMul", "x w", "m"), node("Div", "m w", "y")],
+        [node("Identity", "w", "i"), node("MatMul", "x i", "y")],
+    ],
+    ids=["cast", "transposed", "multiplied by constants", "added", "also a divisor", "by another name"],
+)
+def test_a_weight_that_anything_else_computes_with_is_handed_over(nodes: list[onnx.NodeProto]) -> None:
+    assert holes(make(nodes)) == []
+
+
+def test_what_follows_from_a_shape_alone_is_no_data() -> None:
+    """ONNX Runtime knows the shape of x at load; a product with that is folded."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Cast", "s", "f", to=TensorProto.FLOAT),
+        node("Expand", "f wide", "e"),
+        node("MatMul", "e w", "p"),
+        node("Add", "x p", "y"),
+    ]
+    assert holes(make(nodes, constants={"w": WEIGHT, "wide": np.array([SIDE, SIDE], np.int64)})) == []
+
+
+def test_a_weight_that_a_branch_knows_is_handed_over() -> None:
+    out = [helper.make_tensor_value_info("b", TensorProto.FLOAT, None)]
+    branch = helper.make_graph([node("Neg", "w", "b")], "branch", [], out)
+    both = {"then_branch": branch, "else_branch": branch}
+    nodes = [
+        node("ReduceMax", "x", "top", keepdims=0),
+        node("Cast", "top", "flag", to=TensorProto.BOOL),
+        node("If", "flag", "chosen", **both),
+        node("MatMul", "x w", "m"),
+        node("Add", "m chosen", "y"),
+    ]
+    assert holes(make(nodes)) == []
+
+
+def test_a_weight_that_is_an_output_is_handed_over() -> None:
+    model = make([node("MatMul", "x w", "y")])
+    model.graph.output.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [SIDE, SIDE]))
+    assert holes(model) == []
+
+
+def test_everything_of_a_model_with_functions_is_handed_over() -> None:
+    opsets = [helper.make_opsetid("", 17)]
+    twisted = helper.make_function(
+        "local", "MatMul", ["a", "b"], ["c"], [node("Neg", "b", "n"), node("Add", "a n", "c")], opsets
+    )
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], domain="local")]
+    assert holes(make(nodes, functions=[twisted])) == []
+
+
+def _external(model: onnx.ModelProto, places: dict[str, tuple[int, int]]) -> onnx.ModelProto:
+    for tensor in model.graph.initializer:
+        if tensor.name in places:
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in zip(("offset", "length"), places[tensor.name], strict=True):
+                tensor.external_data.add(key=key, value=str(value))
+            tensor.external_data.add(key="location", value="w.bin")
+    return model
+
+
+def _outside(places: dict[str, tuple[int, int]], nodes: list[onnx.NodeProto]) -> list[Span]:
+    constants = {name: np.zeros(length // 4, np.float32) for name, (_, length) in places.items()}
+    model = _external(make(nodes, constants=constants), places)
+    data = model.SerializeToString()
+    return list(spared(read_model(data), "m.onnx", {"m.onnx": len(data), "w.bin": 1 << 30}).get("w.bin", ()))
+
+
+def test_bytes_that_another_tensor_shares_are_handed_over() -> None:
+    """The same place is weight to one and divisor to another."""
+    uses = [node("MatMul", "x w", "m"), node("Div", "m v", "y")]
+    size = 2 * LARGE
+    assert _outside({"w": (0, size), "v": (size, size)}, uses) == [Span(0, size)]
+    for start in (0, 4, size - 4):
+        assert _outside({"w": (0, size), "v": (start, size)}, uses) == []
+        assert _outside({"w": (start, size), "v": (0, size)}, uses) == []
+    assert _outside({"w": (0, size), "v": (64, 4)}, uses) == []
+    assert _outside({"w": (64, size), "v": (0, 64)}, uses) == [Span(64, size)]
+
+
+def test_two_weights_at_one_place_are_left_out_once() -> None:
+    uses = [node("MatMul", "x w", "m"), node("MatMul", "m v", "y")]
+    size = 2 * LARGE
+    assert _outside({"w": (0, size), "v": (0, size)}, uses) == [Span(0, size)]
+    assert _outside({"w": (0, size), "v": (4, size)}, uses) == [Span(0, size), Span(size, 4)]
+
+
+def test_a_parcel_has_zeros_where_the_holes_are() -> None:
+    data = bytes(range(1, 251)) * 100
+    with packed({"a": data, "b": data}, {"a": [Span(0, 10), Span(1000, 5000), Span(24_990, 10)]}) as parcel:
+        found = unpacked(parcel)
+        assert bytes(found["b"]) == data
+        wanted = bytearray(data)
+        for start, length in ((0, 10), (1000, 5000), (24_990, 10)):
+            wanted[start : start + length] = bytes(length)
+        assert bytes(found["a"]) == bytes(wanted)
+
+
+def test_a_large_constant_that_kills_the_runtime_still_does() -> None:
+    """The trap is in 4 MiB of integers: they are computed with at load, so they are handed over.
+
+    Whole vectors are divided without one; the last element, which fills none, traps.
+    """
+    nodes = [
+        node("Div", "least minus", "q"),
+        node("ReduceMax", "q", "top", keepdims=0),
+        node("Cast", "top", "f", to=TensorProto.FLOAT),
+        node("MatMul", "x w", "m"),
+        node("Add", "m f", "y"),
+    ]
+    constants = {
+        "least": np.full(SIDE * SIDE + 1, -(2**31), np.int32),
+        "minus": np.full(SIDE * SIDE + 1, -1, np.int32),
+        "w": WEIGHT,
+    }
+    data = make(nodes, constants=constants).SerializeToString()
+    assert examination._holes({"m.onnx": data}, "m.onnx") != {}
+    found = examine({"m.onnx": data}, "m.onnx", limits=Limits(cpu=5.0))
+    assert [one.code for one in found] == ["runtime-crash"]
+
+
+def test_a_large_model_with_holes_loads_as_it_would() -> None:
+    data = make([node("MatMul", "x w", "m"), node("MatMul", "m w", "y")]).SerializeToString()
+    (hole,) = examination._holes({"m.onnx": data}, "m.onnx")["m.onnx"]
+    assert hole.length == WEIGHT.nbytes
+    assert examine({"m.onnx": data}, "m.onnx") == ()
+
+
+def test_a_large_file_that_nobody_can_read_is_handed_over_whole() -> None:
+    data = make([node("MatMul", "x w", "y")]).SerializeToString()[:-1]
+    assert len(data) > examination._WHOLE
+    assert examination._holes({"m.onnx": data}, "m.onnx") == {}
+    assert [one.code for one in examine({"m.onnx": data}, "m.onnx")] == ["runtime-refused"]
