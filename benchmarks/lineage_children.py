@@ -1,8 +1,9 @@
 """``python -m benchmarks.lineage_children [--half HALF] [PARENT]...``: what verdicts honest children get.
 
 Every parent of tests/support/lineage, every producer (plain ONNX Runtime calls of today and of two older
-releases; this project's own quantizer) and every mode. Nothing is run again here but for the project's own
-children, whose recipes are known: those must be "replayed", all others at least "derived".
+releases; this project's own quantizer) and every mode. The project's own children are judged from the files
+alone, and with their recipes and calibration data: those must be "replayed", all others at least "derived".
+Small children of plain ONNX Runtime calls are judged once more with the data, their recipe not told.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _TREE = Path(__file__).resolve().parent.parent
 sys.path.append(str(_TREE / "tests"))
 
 from support.lineage import children, judging, older, recipes  # noqa: E402
+from support.lineage.modes import short_modes  # noqa: E402
 from support.lineage.parents import DEVELOPMENT, PARENTS, TEST, Parent  # noqa: E402
 
 REPLAYED, DERIVED = judging.HELD
@@ -61,6 +63,8 @@ def run(parents: Iterable[Parent]) -> Tally:
         _progress(parent.name)
         _plain(tally, children.children(parent))
         _own(tally, parent)
+        if parent.tiny:
+            _guessed(tally, parent)
     for release in older.RELEASES:
         _progress(f"onnxruntime {release}")
         _plain(tally, (child for child in older.children(release) if child.parent.name in names))
@@ -74,6 +78,15 @@ def _plain(tally: Tally, made: Iterator[children.Child | tuple[children.Mode, st
             continue
         found = judging.judge(each.model, each.parent)
         tally.add(each.parent, each.producer, each.name, found.verdict, _why(found))
+
+
+def _guessed(tally: Tally, parent: Parent) -> None:
+    """A child of each kind with the calibration data, but without its recipe."""
+    for each in children.children(parent, short_modes()):
+        if isinstance(each, children.Child):
+            found = judging.replay(each.model, parent, None)
+            producer = f"{each.producer}, with data"
+            tally.add(parent, producer, f"{each.name} (with data)", found.verdict, _why(found))
 
 
 def _own(tally: Tally, parent: Parent) -> None:

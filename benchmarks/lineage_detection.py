@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import islice, product
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
@@ -25,10 +26,11 @@ from support.lineage.parents import PARENTS
 from support.lineage.recipes import RecipeChild
 from support.lineage.surgery import NotApplicable
 
+Trials: TypeAlias = Iterator[tuple[RecipeChild, bytes]]  # the honest child, and what was made of it
 REPLAYED, DERIVED = judging.HELD
-ROUNDING, TWIN = "rounding directions towards a target, {bits} bit", "parent swapped for a near twin"
+ROUNDING = "rounding directions towards a target, {bits} bit"
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "lineage-detection.md"
-_PATIENCE = 40  # draws for each trial wanted: not every file has what a class tampers with
+_MISSES = 4000  # draws in vain, at most: not every file has what a class tampers with
 _SEED = 4
 
 
@@ -67,49 +69,54 @@ def pool(half: str | None = None) -> tuple[RecipeChild, ...]:
 
 def run(trials: int, wanted: Sequence[str] = ()) -> list[Class]:
     """Every class, or those whose name has one of ``wanted`` in it."""
+    found = []
+    for group, name, make in _classes():
+        if wanted and not any(word in name for word in wanted):
+            continue
+        found.append(Class(name, group))
+        began = time.monotonic()
+        for honest, changed in islice(make(), trials):
+            found[-1].add(honest, changed)
+        seconds = time.monotonic() - began
+        print(f"{name}: {len(found[-1].alone)} in {seconds:.0f} s", file=sys.stderr, flush=True)
+    return found
+
+
+def _classes() -> Iterator[tuple[str, str, Callable[[], Trials]]]:
+    """Group and name of each class, and what makes its trials."""
     groups = {
         "weights": tampering.WEIGHTS,
         "structure": tampering.STRUCTURE,
         "activations": tampering.ACTIVATIONS,
     }
-    makers: list[tuple[str, str, Callable[[], Iterator[tuple[RecipeChild, bytes]]]]] = [
-        (group, name, lambda name=name, tamper=tamper: _tampered(name, tamper))  # type: ignore[misc]
-        for group, members in groups.items()
-        for name, tamper in members.items()
-    ]
-    makers.append(("weights", TWIN, lambda: _tampered(TWIN, None)))
+    for group, members in groups.items():
+        for name, tamper in members.items():
+            yield group, name, partial(drawn, name, partial(_from_bytes, tamper))
+    for name, knowing in tampering.WITH_PARENT.items():
+        yield "weights", name, partial(drawn, name, knowing)
     for bits in qura.RECIPES:
-        makers.append(("weights", ROUNDING.format(bits=bits), lambda bits=bits: _rounded(bits)))  # type: ignore[misc]
-    found = []
-    for group, name, make in makers:
-        if not wanted or any(word in name for word in wanted):
-            found.append(Class(name, group))
-            began = time.monotonic()
-            for honest, changed in islice(make(), trials):
-                found[-1].add(honest, changed)
-            print(
-                f"{name}: {len(found[-1].alone)} in {time.monotonic() - began:.0f} s",
-                file=sys.stderr,
-                flush=True,
-            )
-    return found
+        yield "weights", ROUNDING.format(bits=bits), partial(_rounded, bits)
 
 
-def _tampered(name: str, tamper: tampering.Tamper | None) -> Iterator[tuple[RecipeChild, bytes]]:
-    """Trials of one class; a seed of its own for each, so that one can be made again."""
+def _from_bytes(tamper: tampering.Tamper, honest: RecipeChild, rng: np.random.Generator) -> bytes:
+    return tamper(honest.model, rng)
+
+
+def drawn(name: str, tamper: Callable[[RecipeChild, np.random.Generator], bytes]) -> Trials:
+    """Trials of one class: a child and dice drawn for each, the same ones in every run."""
     rng = np.random.default_rng([_SEED, *name.encode()])
     misses = 0
-    while misses < _PATIENCE * 100:
+    while misses < _MISSES:
         honest, dice = pool()[int(rng.integers(len(pool())))], np.random.default_rng(rng.integers(1 << 32))
         try:
-            changed = tamper(honest.model, dice) if tamper else tampering.twin_child(honest, dice)
+            changed = tamper(honest, dice)
         except NotApplicable:
             misses += 1
             continue
         yield honest, changed
 
 
-def _rounded(bits: int) -> Iterator[tuple[RecipeChild, bytes]]:
+def _rounded(bits: int) -> Trials:
     for attack in attacks(bits):
         yield qura.honest(bits), qura.attacked(attack)
 

@@ -165,12 +165,12 @@ def _tables(found: Profile) -> None:
         table(("activation", "operator", "type", "scale", "zero point"), others)
     if found.layers:
         typer.echo()
-        layers = [(one.name, _short(one.operator), one.mode, _runs(one.why)) for one in found.layers]
+        layers = [(_line(one.name), _short(one.operator), one.mode, _runs(one.why)) for one in found.layers]
         table(("layer", "operator", "mode", "computes on"), layers)
     if found.floats:
         typer.echo()
         floats = [
-            (one.name, _short(one.operator), size(one.bytes), f"{one.share:.1%}", one.kind)
+            (_line(one.name), _short(one.operator), size(one.bytes), f"{one.share:.1%}", one.kind)
             for one in found.floats
         ]
         table(("float weight", "operator", "bytes", "share", "kind"), floats, right=("bytes", "share"))
@@ -181,7 +181,7 @@ def _weight(one: TensorProfile) -> tuple[object, ...]:
     assert levels is not None
     used = f"{levels.used}/{levels.possible}" if levels.used is not None else ""
     return (
-        one.facts.name,
+        _line(one.facts.name),
         _short((one.operators or (one.facts.operator,))[0]),
         one.facts.type,
         _grain(one),
@@ -193,7 +193,7 @@ def _weight(one: TensorProfile) -> tuple[object, ...]:
 
 def _activation(one: TensorProfile) -> tuple[object, ...]:
     zero = "computed" if one.zero_point is None else _span(one.zero_point.minimum, one.zero_point.maximum)
-    return one.facts.name, _short(one.facts.operator), one.facts.type, _range(one), zero
+    return _line(one.facts.name), _short(one.facts.operator), one.facts.type, _range(one), zero
 
 
 def _range(one: TensorProfile) -> str:
@@ -218,4 +218,5 @@ def _short(operator: str) -> str:
 
 
 def _line(text: str) -> str:
-    return text.replace("\n", " ")
+    """Without line breaks and runs of spaces: no part of a name must pass for a line of ours."""
+    return " ".join(text.split())

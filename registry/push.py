@@ -88,6 +88,7 @@ def push(
     done = False
     try:
         upload.begin()  # hop 1
+        scanning.check_codes(allow)
         source = collect(path)
         facts = inspect_source(source)  # hop 2
         report = scanning.scan_source(source)

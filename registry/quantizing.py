@@ -10,7 +10,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from registry import acts, catalog, disk, home, lineage, opening, refs
+from registry import acts, catalog, disk, home, lineage, opening, refs, scanning
 from registry.context import Context
 from registry.errors import InvalidInput, InvalidReference, ReferenceNotFound
 from registry.opening import Opened
@@ -134,7 +134,12 @@ def _open(context: Context, source: str, model: str | None, stack: ExitStack) ->
         return stack.enter_context(opening.open_version(context, source, "quantize", model))
     place = Path(source).expanduser()
     found = stack.enter_context(opening.open_path(place, model))
-    return stack.enter_context(opening.open_path(place / found.path)) if place.is_dir() else found
+    if place.is_dir():
+        found = stack.enter_context(opening.open_path(place / found.path))
+    report = scanning.scan_files(found.files)
+    # What is only suspicious may be gone in the child, whose push scans that: here, what harms whoever loads it.
+    scanning.require(report, scanning.serious(report))
+    return found
 
 
 def _made(

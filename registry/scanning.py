@@ -63,13 +63,18 @@ def serious(report: Report) -> tuple[str, ...]:
     return tuple(sorted({one.code for one in report.findings if at_least(one)}))
 
 
+def check_codes(codes: Collection[str]) -> None:
+    """Raise InvalidInput where somebody wants to allow what no rule is called."""
+    if unknown := sorted(set(codes) - rules().keys()):
+        raise InvalidInput("no rule has this code", on=", ".join(unknown), hint="docs/scan.md lists them")
+
+
 def require(report: Report, allowed: Collection[str] = ()) -> None:
     """Raise Hostile where something serious was found that is not allowed by its code.
 
-    Nothing that is critical can be allowed: such a file cannot be read or loaded without harm.
+    Nothing that is critical can be allowed: such a file cannot be read or loaded without harm. A code that
+    no rule has allows nothing: an older release may have had it.
     """
-    if unknown := sorted(set(allowed) - rules().keys()):
-        raise InvalidInput("no rule has this code", on=", ".join(unknown), hint="docs/scan.md lists them")
     refused = [
         one for one in report.findings if at_least(one) and not (one.code in allowed and may_allow(one))
     ]

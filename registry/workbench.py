@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry.context import Context
     from registry.evaluating import Evaluated
     from registry.family import Relative
     from registry.lineage import Confirmed, Proved
-    from registry.onnx.profile import Profile
+    from registry.onnx.profile.values import Profile
     from registry.onnx.quantize import Recipe
     from registry.quantizing import Quantized
     from registry.scanning import Report
@@ -86,15 +86,27 @@ class Workbench:
         validation: PathLike,
         *,
         min_agreement: float = 0.99,
-        **options: Any,
+        objective: str = "size",
+        budget: float | None = None,
+        calibration: PathLike | None = None,
     ) -> Tuned:
         """Search the recipe that answers as ``source`` does on ``validation``, and publish its result.
 
-        ``options`` are those of ``registry.tuning.tune``. Raises InvalidInput where no recipe is good enough.
+        ``min_agreement`` is a share of answers, ``objective`` "size" or "latency", ``budget`` in seconds.
+        Raises InvalidInput where no recipe is good enough; nothing is published then.
         """
         from registry.tuning import tune
 
-        return tune(self._context, str(source), to, Path(validation), min_agreement=min_agreement, **options)
+        return tune(
+            self._context,
+            str(source),
+            to,
+            Path(validation),
+            min_agreement=min_agreement,
+            objective=objective,
+            budget=budget,
+            calibration=_path(calibration),
+        )
 
     def evaluate(
         self, source: PathLike, against: PathLike, data: PathLike, *, sign: bool = True

@@ -17,6 +17,7 @@ from . import INPUT, OUTPUT, load_samples, model_bytes
 from .stage import (
     HOME,
     Ran,
+    bend,
     done,
     flip,
     opened,
@@ -27,7 +28,7 @@ from .stage import (
     sql,
 )
 
-FP32, INT8 = Path("digits.onnx"), Path("digits-int8.onnx")
+FP32, INT8, BENT = Path("digits.onnx"), Path("digits-int8.onnx"), Path("digits-bent.onnx")
 SAMPLES, SCORES, PULLED = Path("heldout.npz"), Path("scores.npz"), Path("pulled")
 MODEL, REF = "demo/digits", "demo/digits:prod"
 # Both models name 447 of the 450 held-out digits. Other processors round INT8 in other ways and may lose a
@@ -125,6 +126,24 @@ def run() -> Told:
     lines = [f"{name}  {right} of {of} right, {right / of:.1%}" for name, right in _named(fp32, int8)]
     output = "\n".join([ran.text, "", *lines])
     return Told((ran.command,), output, {"samples": of, "fp32": fp32 / of, "int8": int8 / of})
+
+
+def prove() -> Told:
+    """Prove the INT8 model from its parent; one weight that is one step off is named."""
+    ran = done("lineage", "prove", str(INT8), "--parent", str(FP32))
+    require("verdict  derived" in ran.text, "every weight is the parent's, rounded")
+    bend(INT8, BENT)
+    bent = registry("lineage", "prove", str(BENT), "--parent", str(FP32))
+    require("verdict  derived" not in bent.text, "one step of one weight is noticed")
+    between = f"# {BENT}: the same, but one of its weights is one step off"
+    output = f"{ran.text}\n\n{between}\n\n{bent.text.partition(chr(10) * 2)[0]}"
+    return Told((ran.command, bent.command), output, {"honest": "derived", "bent": _verdict(bent.text)})
+
+
+def _verdict(text: str) -> str:
+    found = re.search(r"^verdict +(\S+)", text, re.MULTILINE)
+    require(found is not None, "the proof has a verdict")
+    return found[1] if found else ""
 
 
 def tamper_store() -> Told:

@@ -19,7 +19,7 @@ import typer
 
 from registry.errors import RegistryError
 
-from .. import catalog, fetch, publish, setup, upkeep
+from .. import catalog, fetch, lineage, publish, setup, upkeep
 from ..options import Session
 from ..output import complaint
 from . import INPUT, OUTPUT, Samples
@@ -95,7 +95,7 @@ def opened() -> Context:
 
 def _commands() -> Any:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    for family in (setup, publish, fetch, catalog, upkeep):
+    for family in (setup, publish, fetch, catalog, lineage, upkeep):
         family.register(app)
     return typer.main.get_command(app)
 
@@ -173,6 +173,19 @@ def flip(path: Path, offset: int) -> None:
         byte = file.read(1)[0]
         file.seek(offset)
         file.write(bytes([byte ^ 1]))
+
+
+def bend(path: Path, target: Path) -> None:
+    """Copy a model with one weight moved by one step: an INT8 number in the middle of the largest tensor."""
+    import onnx
+
+    model = onnx.load(path)
+    int8 = (tensor for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.INT8)
+    weight = max(int8, key=lambda tensor: len(tensor.raw_data))
+    numbers = bytearray(weight.raw_data)
+    numbers[len(numbers) // 2] ^= 1
+    weight.raw_data = bytes(numbers)
+    onnx.save(model, target)
 
 
 def sql(statement: str) -> int:

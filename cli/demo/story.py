@@ -58,6 +58,12 @@ CHAPTERS = (
         chapters.run,
     ),
     Chapter(
+        "Prove where it comes from",
+        "Rounding is a place to hide a backdoor. So every weight is rounded again from the FP32 parent, by"
+        " position and not by name; one that is a single step off is found and named.",
+        chapters.prove,
+    ),
+    Chapter(
         "Somebody changes the store",
         "One flipped bit in the encrypted file is enough: the pull is refused, and not a byte of it is"
         " written.",

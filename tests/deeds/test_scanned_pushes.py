@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from registry import acts, catalog, scanning
 from registry.checkout import checkout, verify
 from registry.context import Context
-from registry.errors import BadContent, Hostile, InvalidInput
+from registry.errors import BadContent, Hostile, InvalidInput, PolicyDenied
 from registry.policies import put
 from registry.pull import pull
 from registry.push import push
@@ -111,7 +111,7 @@ def test_a_policy_can_refuse_what_was_waved_through(context: Context, carrier: P
         '@id("clean") forbid (principal, action == Action::"push", resource) '
         "unless { resource.allowed.isEmpty() };",
     )
-    with pytest.raises(Exception, match="clean"):
+    with pytest.raises(PolicyDenied, match="clean"):
         push(context, carrier, REF, allow=_codes(scan(None, str(carrier))))
     push(context, tiny, REF)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before anything imports ONNX Runtime
 
 from fuzz.mutants import Mutant, mutant
-from fuzz.trials import HANGS, READERS, Trial, attempt
+from fuzz.seeds import seeds
+from fuzz.trials import HANGS, READERS, Failure, Trial, attempt
 
 _SPACE = 6 << 30  # bytes of address space beyond what is mapped at the start: what explodes shows
 _SLOWEST = 5
@@ -31,12 +32,17 @@ def main() -> int:
     summary, began = Summary(), time.monotonic()
     for number in numbers:
         faulthandler.dump_traceback_later(4 * HANGS, exit=True)  # it hangs where no signal is heard
-        made = mutant(asked.seed, number)
+        made = mutant(asked.seed, number, asked.of)
         if asked.save:
             _save(made, asked.save)
-        summary.take(attempt(made, child=number % asked.child_every == 0 or asked.only is not None))
+        child = asked.only is not None or number % asked.child_every == 0
+        summary.take(attempt(made, without=() if child else ("child",)))
         if number % 1000 == 999:
-            print(f"{number + 1} mutants, {len(summary.failures)} failures", file=sys.stderr, flush=True)
+            print(
+                f"{number + 1} mutants, {len(summary.failures)} causes of failure",
+                file=sys.stderr,
+                flush=True,
+            )
     faulthandler.cancel_dump_traceback_later()
     print(summary.text(time.monotonic() - began))
     return 1 if summary.failures else 0
@@ -49,7 +55,7 @@ class Summary:
         self.count = 0
         self.outcomes: dict[str, Counter[str]] = {name: Counter() for name in READERS}
         self.slowest: list[tuple[float, str]] = []
-        self.failures: list[str] = []
+        self.failures: dict[str, list[Failure]] = {}  # by cause
         self.missed: list[str] = []
 
     def take(self, trial: Trial) -> None:
@@ -59,7 +65,8 @@ class Summary:
         longest = max(trial.seconds, key=lambda name: trial.seconds[name])
         heapq.heappush(self.slowest, (trial.seconds[longest], f"{longest}: {trial.mutant}"))
         self.slowest = heapq.nlargest(_SLOWEST, self.slowest)
-        self.failures += trial.failures
+        for one in trial.failures:
+            self.failures.setdefault(f"{one.reader}: {one.site}", []).append(one)
         self.missed += [trial.missed] if trial.missed else []
 
     def text(self, seconds: float) -> str:
@@ -74,7 +81,8 @@ class Summary:
             f"passed the static rules, and is fatal: {len(self.missed)}",
             *(f"  {one}" for one in self.missed),
         ]
-        lines += [f"failures: {len(self.failures)}", *self.failures]
+        lines.append(f"causes of failure: {len(self.failures)}")
+        lines += [f"{cause}, {len(found)} times; first {found[0]}" for cause, found in self.failures.items()]
         return "\n".join(lines)
 
 
@@ -94,6 +102,10 @@ def _arguments() -> argparse.Namespace:
         "--child-every", type=int, default=10, metavar="N", help="loaded by the child (default: %(default)s)"
     )
     parser.add_argument("--only", type=int, metavar="N", help="this mutant alone")
+    names = [one.name for one in seeds()]
+    parser.add_argument(
+        "--of", default="", choices=names, metavar="NAME", help=f"mutants of {', '.join(names)}"
+    )
     parser.add_argument("--save", type=Path, metavar="DIR", help="write the files of the mutants there")
     return parser.parse_args()
 

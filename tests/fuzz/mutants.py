@@ -19,14 +19,16 @@ class Mutant:
     parent: str
     how: tuple[str, ...]
     files: Mapping[str, bytes]
+    origin: Mapping[str, bytes]  # the float model that the parent was made from
 
     def __str__(self) -> str:
         return f"#{self.number} of {self.parent} by {', '.join(self.how)}"
 
 
-def mutant(seed: int, number: int) -> Mutant:
+def mutant(seed: int, number: int, of: str = "") -> Mutant:
+    """One mutant; of the seed named ``of``, where one is named."""
     dice = Random(f"{seed}:{number}")
-    parent = dice.choice(seeds())
+    parent = dice.choice([one for one in seeds() if of in ("", one.name)])
     tree, how = parent.tree.copy(), []
     for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5, 8))):
         change = dice.choice(MUTATIONS)
@@ -37,7 +39,7 @@ def mutant(seed: int, number: int) -> Mutant:
     files = dict(parent.files)
     if files and dice.random() < 0.3:
         how += _spoil(dice, files)
-    return Mutant(number, parent.name, tuple(how), {PATH: bytes(data), **files})
+    return Mutant(number, parent.name, tuple(how), {PATH: bytes(data), **files}, parent.origin)
 
 
 def _damage(dice: Random, data: bytearray) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from random import Random
 
 from fuzz.messages import BYTES, KINDS, TEXTS, VARINT, Field, Message
@@ -181,6 +182,27 @@ def change_bulk(dice: Random, tree: Message) -> None:
             part.number = part.number if dice.random() < 0.8 else dice.choice((4, 5, 7, 9, 10, 11))
 
 
+def change_integers(dice: Random, tree: Message) -> None:
+    """A tensor of integers gets extreme ones: shapes, divisors, indices."""
+    whole = [one for one in messages(tree, "tensor") if _integers_of(one)]
+    if whole:
+        tensor = dice.choice(whole)
+        width, count = _integers_of(tensor) or (4, 0)
+        values = [dice.choice((*EXTREMES, 3, 100, 1000, 65_536, 1 << 26)) for _ in range(count)]
+        raw = b"".join((value & (1 << 8 * width) - 1).to_bytes(width, "little") for value in values)
+        tensor.fields = [part for part in tensor.fields if part.number not in (4, 5, 7, 9, 10, 11)]
+        tensor.fields.append(Field(9, BYTES, raw))
+
+
+def _integers_of(tensor: Message) -> tuple[int, int] | None:
+    """Bytes of an element, and how many there are, of a small tensor of int32 or int64."""
+    numbers = {part.number: part.value for part in tensor.fields if isinstance(part.value, int)}
+    dims = [part.value for part in tensor.fields if part.number == 1 and isinstance(part.value, int)]
+    count = prod(dims)
+    width = {6: 4, 7: 8}.get(numbers.get(2, 0))
+    return (width, count) if width and 0 < count <= 64 else None
+
+
 def nest(dice: Random, tree: Message) -> None:
     """A graph comes to lie in a branch of itself, many times over."""
     graph = somewhere(dice, tree, "graph")
@@ -253,6 +275,15 @@ def add_training(dice: Random, tree: Message) -> None:
 
 MUTATIONS: tuple[Mutation, ...] = (
     *(drop_field, repeat_field, swap_fields, swap_payloads, graft, change_number, change_type, change_length),
-    *(exchange_names, change_name, change_operator, change_dims, retype_tensor, change_bulk, nest),
+    *(
+        exchange_names,
+        change_name,
+        change_operator,
+        change_dims,
+        retype_tensor,
+        change_bulk,
+        change_integers,
+        nest,
+    ),
     *(add_unknown, add_function, leave_file, change_attribute, add_training),
 )

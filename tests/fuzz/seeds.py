@@ -19,11 +19,12 @@ PATH = "model.onnx"
 
 @dataclass(frozen=True, eq=False)
 class Seed:
-    """``tree`` is the model, ``files`` what lies beside it."""
+    """``tree`` is the model, ``files`` what lies beside it, ``origin`` the float model it was made from."""
 
     name: str
     tree: Message
     files: Mapping[str, bytes]
+    origin: Mapping[str, bytes]
 
 
 @cache
@@ -35,33 +36,34 @@ def seeds() -> tuple[Seed, ...]:
 
 def _seeds(scratch: Path) -> Iterator[Seed]:
     small = {"mlp": graphs.mlp(hidden=8), "cnn": graphs.cnn(channels=4)}
-    small |= {
-        "transformer": graphs.transformer(vocabulary=16, width=16),
-        "branching": graphs.branching(width=16),
-    }
+    small |= {"transformer": graphs.transformer(vocabulary=16, width=16)}
+    small |= {"branching": graphs.branching(width=16)}
     for name, model in small.items():
         yield _seed(name, model)
-        yield _seed(f"{name}-dynamic", graphs.dynamic(model, scratch / "a", extra_options=_INSIDE))
+        yield _seed(f"{name}-dynamic", model, graphs.dynamic(model, scratch / "a", extra_options=_INSIDE))
     for name in ("mlp", "cnn"):
-        yield _seed(f"{name}-qdq", graphs.static(small[name], scratch / "b", qdq=True, per_channel=True))
-        yield _seed(f"{name}-qoperator", graphs.static(small[name], scratch / "c", qdq=False))
+        model = small[name]
+        made = graphs.static(model, scratch / "b", qdq=True, per_channel=True)
+        yield _seed(f"{name}-qdq", model, made)
+        yield _seed(f"{name}-qoperator", model, graphs.static(model, scratch / "c", qdq=False))
+    wide = graphs.mlp(inputs=32)
     for bits in (4, 8):
-        yield _seed(
-            f"nbits-{bits}", graphs.nbits(graphs.mlp(inputs=32), scratch / "d", bits=bits, block_size=16)
-        )
-    yield _seed("nbits-qdq", graphs.nbits(graphs.mlp(inputs=32), scratch / "e", qdq=True, block_size=16))
-    yield _seed("nf4", graphs.bnb4(graphs.mlp(inputs=32), scratch / "f"))
+        made = graphs.nbits(wide, scratch / "d", bits=bits, block_size=16)
+        yield _seed(f"nbits-{bits}", wide, made)
+    yield _seed("nbits-qdq", wide, graphs.nbits(wide, scratch / "e", qdq=True, block_size=16))
+    yield _seed("nf4", wide, graphs.bnb4(wide, scratch / "f"))
     yield _seed("functions", _functions())
     yield _seed("constants", _constants())
+    yield _seed("folding", _folding())
     yield from _outside(scratch)
 
 
 _INSIDE = {"EnableSubgraph": True}
 
 
-def _seed(name: str, made: onnx.ModelProto | Path) -> Seed:
-    data = made.read_bytes() if isinstance(made, Path) else made.SerializeToString()
-    return Seed(name, parse(data), {})
+def _seed(name: str, origin: onnx.ModelProto, made: Path | None = None) -> Seed:
+    data = origin.SerializeToString()
+    return Seed(name, parse(made.read_bytes() if made else data), {}, {PATH: data})
 
 
 def _outside(scratch: Path) -> Iterator[Seed]:
@@ -70,7 +72,8 @@ def _outside(scratch: Path) -> Iterator[Seed]:
         folder.mkdir()
         graphs.save(graphs.mlp(hidden=8), folder / PATH, external=None if each else "w.bin", each=each)
         files = graphs.files_of(folder)
-        yield Seed(f"external-{'each' if each else 'one'}", parse(files.pop(PATH)), files)
+        origin = dict(files)
+        yield Seed(f"external-{'each' if each else 'one'}", parse(files.pop(PATH)), files, origin)
 
 
 def _functions() -> onnx.ModelProto:
@@ -88,6 +91,40 @@ def _functions() -> onnx.ModelProto:
         [helper.make_node("outer", ["x"], ["y"], domain="local")], "g", ends[:1], ends[1:]
     )
     return helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=[inner, outer])
+
+
+def _folding() -> onnx.ModelProto:
+    """All that ONNX Runtime computes when it loads this: divisions, and constants that grow."""
+    numbers = {"six": [6, 6], "two": [2, 2], "shape": [2, 2], "repeats": [3], "start": [0], "limit": [4]}
+    held = [helper.make_tensor(name, TensorProto.INT64, [len(one)], one) for name, one in numbers.items()]
+    held += [helper.make_tensor(f"{name}0", TensorProto.INT64, [], [one[0]]) for name, one in numbers.items()]
+    held.append(helper.make_tensor("pads", TensorProto.INT64, [2], [1, 1]))
+    folds = [
+        ("Div", ["six", "two"], {}),
+        ("Mod", ["six", "two"], {}),
+        ("Pow", ["six", "two"], {}),
+        ("Expand", ["six", "shape"], {}),
+        ("Tile", ["six", "repeats"], {}),
+        ("Range", ["start0", "limit0", "two0"], {}),
+        ("ConstantOfShape", ["shape"], {"value": helper.make_tensor("", TensorProto.INT64, [1], [1])}),
+        ("Pad", ["six", "pads"], {}),
+        ("OneHot", ["two", "limit0", "shape"], {}),
+        ("Gather", ["six", "start"], {}),
+        ("Slice", ["six", "start", "limit"], {}),
+        ("CumSum", ["six", "start0"], {}),
+    ]
+    nodes = [helper.make_node(op, ins, [f"f{at}"], **more) for at, (op, ins, more) in enumerate(folds)]
+    sums = [f"s{at}" for at in range(len(folds))]
+    nodes += [helper.make_node("ReduceSum", [f"f{at}"], [sums[at]], keepdims=0) for at in range(len(folds))]
+    nodes.append(helper.make_node("Sum", [f"c{at}" for at in range(len(folds))], ["total"]))
+    nodes += [
+        helper.make_node("Cast", [one], [f"c{at}"], to=TensorProto.FLOAT) for at, one in enumerate(sums)
+    ]
+    nodes.append(helper.make_node("Add", ["x", "total"], ["y"]))
+    nodes.sort(key=lambda node: node.op_type in ("Sum", "Add") and 1 + (node.op_type == "Add"))
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n"]) for name in "xy"]
+    graph = helper.make_graph(nodes, "folding", ends[:1], ends[1:], held)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
 def _constants() -> onnx.ModelProto:

@@ -10,7 +10,7 @@ import resource
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,14 +21,16 @@ from registry.errors import InvalidModel, UnsafePath
 from registry.onnx.arrays import array
 from registry.onnx.child import Limits, examine
 from registry.onnx.child.hollow import hollow
+from registry.onnx.child.lean import lean
 from registry.onnx.facts import inspect
 from registry.onnx.findings import Finding, at_least
 from registry.onnx.graph import read_model
-from registry.onnx.loaded import load
+from registry.onnx.lineage.content import fingerprint
+from registry.onnx.lineage.prove import prove
+from registry.onnx.loaded import Loaded, load
+from registry.onnx.profile.profiling import profile
 from registry.onnx.scan import scan
 from registry.onnx.skeleton import build_skeleton
-
-Files = Mapping[str, bytes]
 
 SLOW = 5.0  # seconds, for one reader
 HANGS = 30.0  # seconds: then it is interrupted
@@ -41,13 +43,17 @@ class Hangs(BaseException):
     """Raised in the middle of a reader that takes too long; no reader may catch it."""
 
 
-def _skeleton(files: Files) -> object:
-    views = {name: memoryview(data) for name, data in files.items()}
-    return build_skeleton(read_model(files[PATH]), PATH, views)
+def _load(one: Mutant) -> Loaded:
+    return load(one.files, PATH)
 
 
-def _arrays(files: Files) -> object:
-    loaded = load(files, PATH)
+def _skeleton(one: Mutant) -> object:
+    views = {name: memoryview(data) for name, data in one.files.items()}
+    return build_skeleton(read_model(one.files[PATH]), PATH, views)
+
+
+def _arrays(one: Mutant) -> object:
+    loaded = _load(one)
     for tensor in loaded.model.tensors():
         try:
             array(loaded.contents, tensor)
@@ -56,30 +62,34 @@ def _arrays(files: Files) -> object:
     return loaded
 
 
-def _profile(files: Files) -> object:
-    from registry.onnx.profile.profiling import profile
-
-    return profile(load(files, PATH))
-
-
-def _fingerprint(files: Files) -> object:
-    from registry.onnx.lineage.content import fingerprint
-
-    return fingerprint(load(files, PATH))
-
-
-READERS: dict[str, Callable[[Files], object]] = {
-    "load": lambda files: load(files, PATH),
-    "facts": lambda files: inspect(files, PATH),
+READERS: dict[str, Callable[[Mutant], object]] = {
+    "load": _load,
+    "facts": lambda one: inspect(one.files, PATH),
     "skeleton": _skeleton,
     "arrays": _arrays,
-    "profile": _profile,
-    "fingerprint": _fingerprint,
-    "hollow": lambda files: hollow(files[PATH]),
-    "scan": lambda files: scan(files, PATH),
-    "child": lambda files: examine(files, PATH, limits=LIMITS),
+    "profile": lambda one: profile(_load(one)),
+    "fingerprint": lambda one: fingerprint(_load(one)),
+    "prove": lambda one: prove(_load(one), load(one.origin, PATH)),
+    "prove parent": lambda one: prove(load(one.origin, PATH), _load(one)),
+    "hollow": lambda one: hollow(one.files[PATH]),
+    "lean": lambda one: lean(one.files, PATH),
+    "scan": lambda one: scan(one.files, PATH),
+    "child": lambda one: examine(one.files, PATH, limits=LIMITS),
 }
+COSTLY = ("child", "prove", "prove parent")
 _FINDERS = ("scan", "child")  # they never raise
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``site`` tells one cause from another: the exception, and the line of ours that raised it."""
+
+    reader: str
+    site: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.reader}: {self.text}"
 
 
 @dataclass
@@ -89,38 +99,46 @@ class Trial:
     mutant: Mutant
     outcomes: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     missed: str = ""  # what only the child found, and should not have been let through to it
 
 
-def attempt(mutant: Mutant, *, child: bool) -> Trial:
-    """Show the mutant to every reader; to the child only where asked: it costs most."""
+def attempt(mutant: Mutant, *, without: Collection[str] = ()) -> Trial:
+    """Show the mutant to every reader, but for those left out: some cost far more than others."""
     trial = Trial(mutant)
     before = _megabytes()
     for name, reader in READERS.items():
-        if child or name != "child":
+        if name not in without:
             _show(trial, name, reader)
     if (grown := _megabytes() - before) > FAT:
-        trial.failures.append(f"{mutant}: {grown} MiB")
+        trial.failures.append(Failure("all", "memory", f"{mutant} costs {grown} MiB"))
     _compare(trial)
     return trial
 
 
-def _show(trial: Trial, name: str, reader: Callable[[Files], object]) -> None:
+def _show(trial: Trial, name: str, reader: Callable[[Mutant], object]) -> None:
     began = time.perf_counter()
     try:
         with _alarm():
-            trial.outcomes[name] = _outcome(reader(trial.mutant.files))
+            trial.outcomes[name] = _outcome(reader(trial.mutant))
     except (InvalidModel, UnsafePath) as error:
         trial.outcomes[name] = type(error).__name__
         if name in _FINDERS:
-            trial.failures.append(f"{trial.mutant}: {name} raised {error!r}")
+            trial.failures.append(_failure(name, trial.mutant, error))
     except (Exception, Hangs) as error:
         trial.outcomes[name] = f"FAILED {type(error).__name__}"
-        trial.failures.append(f"{trial.mutant}: {name}\n{traceback.format_exc()}")
+        trial.failures.append(_failure(name, trial.mutant, error))
     trial.seconds[name] = time.perf_counter() - began
-    if trial.seconds[name] > SLOW and (name != "child" or trial.seconds[name] > SLOW + LIMITS.wall):
-        trial.failures.append(f"{trial.mutant}: {name} took {trial.seconds[name]:.1f} s")
+    allowed = SLOW + (LIMITS.wall if name == "child" else 0.0)
+    if (took := trial.seconds[name]) > allowed:
+        trial.failures.append(Failure(name, "slow", f"{trial.mutant} took {took:.1f} s"))
+
+
+def _failure(reader: str, mutant: Mutant, error: BaseException) -> Failure:
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if "registry" in one.filename]
+    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "nowhere of ours"
+    told = "".join(traceback.format_exception(error))
+    return Failure(reader, f"{type(error).__name__} at {where}", f"{mutant}\n{told}")
 
 
 def _outcome(result: object) -> str:

@@ -1,4 +1,4 @@
-"""The hostile corpus: each case is made by a function named for its flaw, and says by which code it is refused.
+"""The hostile corpus: each case is made by a function named for its flaw, and has the code that refuses it.
 
 ``python tests/hostile/corpus.py DIRECTORY`` (with tests/ on the path) writes every case below a directory.
 """

@@ -35,10 +35,11 @@ def model_of(
     outputs: Sequence[str] = ("y",),
     functions: Sequence[onnx.FunctionProto] = (),
     opsets: Sequence[onnx.OperatorSetIdProto] = OPSETS,
+    kind: int = TensorProto.FLOAT,
 ) -> onnx.ModelProto:
-    """A model with float outputs of unknown shape."""
+    """A model with outputs of unknown shape."""
     graph = helper.make_graph(
-        list(nodes), "g", list(inputs), [value(name) for name in outputs], list(constants)
+        list(nodes), "g", list(inputs), [value(name, kind) for name in outputs], list(constants)
     )
     return helper.make_model(graph, opset_imports=list(opsets), ir_version=10, functions=list(functions))
 

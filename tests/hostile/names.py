@@ -63,7 +63,10 @@ def _branches(then: list[onnx.NodeProto], outcome: str) -> onnx.ModelProto:
     first = helper.make_graph(then, "then", [], [value(outcome)])
     second = helper.make_graph([node("Neg", "x", "e")], "else", [], [value("e")])
     made = model_of(
-        [node("Relu", "x", "r"), helper.make_node("If", ["flag"], ["y"], then_branch=first, else_branch=second)],
+        [
+            node("Relu", "x", "r"),
+            helper.make_node("If", ["flag"], ["y"], then_branch=first, else_branch=second),
+        ],
         inputs=[value("x"), value("flag", TensorProto.BOOL, [])],
         outputs=["y", "r"],
     )
@@ -105,7 +108,9 @@ def a_function_that_reaches_into_its_caller() -> Files:
         "own", "Reach", ["x"], ["z"], [node("Add", "x w", "z")], [helper.make_opsetid("", 21)]
     )
     call = helper.make_node("Reach", ["x"], ["y"], domain="own")
-    made = model_of([call, node("Add", "x w", "v")], [tensor("w", [1.0])], inputs=[value("x")], functions=[function])
+    made = model_of(
+        [call, node("Add", "x w", "v")], [tensor("w", [1.0])], inputs=[value("x")], functions=[function]
+    )
     made.graph.output.append(value("v"))
     return files(made)
 

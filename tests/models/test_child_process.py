@@ -157,13 +157,13 @@ def test_the_zygote_has_one_thread(zygote: int) -> None:
 
 
 def test_two_hundred_files_leave_no_descriptor_and_no_process(zygote: int) -> None:
-    def held() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{zygote}/fd"))
+    def held() -> int:
+        return len(os.listdir("/proc/self/fd")) + len(os.listdir(f"/proc/{zygote}/fd"))
 
     before = held()
     for at in range(200):
-        assert (look() if at % 2 else look(MODEL[:-1])) == () or not at % 2
-    assert held() == before
+        assert len(look(MODEL[:-1] if at % 2 else MODEL)) == at % 2
+    assert _within(5, lambda: held() <= before)  # the zygote closes the last one after its answer
     assert _pid() == zygote
     assert _within(5, lambda: _children(zygote) == [])
 
@@ -257,71 +257,6 @@ def test_a_parcel_cannot_be_changed_by_whoever_holds_it() -> None:
             os.pwrite(parcel, b"x", 0)
         with pytest.raises(PermissionError):
             os.truncate(parcel, 0)
-
-
-def _confined(attempt: Callable[[], object]) -> str:
-    """What becomes of an attempt in a confined process: its result, or the error's name, or the signal."""
-    read, write = os.pipe()
-    parent = os.getpid()
-    child = os.fork()
-    if child == 0:
-        try:
-            write = os.dup2(write, 3)
-            os.closerange(4, 4096)  # as the zygote does: few are left to open
-            confine(Limits(cpu=1.0, memory=64 << 20), parent)
-            try:
-                os.write(write, repr(attempt()).encode())
-            except (OSError, MemoryError) as error:
-                os.write(write, type(error).__name__.encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    said = os.read(read, 1000).decode()
-    os.close(read)
-    return signal.Signals(-code).name if code < 0 else said
-
-
-def _spin() -> None:
-    while True:
-        pass
-
-
-def _status(name: str) -> str:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
-
-
-def test_a_confined_process_cannot_write_a_file(tmp_path: Path) -> None:
-    assert _confined(lambda: os.write(os.open(tmp_path / "x", os.O_WRONLY | os.O_CREAT), b"x")) == "OSError"
-    assert (tmp_path / "x").read_bytes() == b""
-
-
-def test_a_confined_process_cannot_take_memory_beyond_its_limit() -> None:
-    assert _confined(lambda: len(bytearray(8 << 20))) == str(8 << 20)
-    assert _confined(lambda: len(bytearray(128 << 20))) == "MemoryError"
-
-
-def test_a_confined_process_cannot_open_many_files() -> None:
-    def opened(count: int) -> Callable[[], int]:
-        return lambda: len([os.open("/dev/null", os.O_RDONLY) for _ in range(count)])
-
-    assert _confined(opened(8)) == "8"
-    assert _confined(opened(64)) == "OSError"
-
-
-def test_a_confined_process_cannot_compute_for_ever() -> None:
-    assert _confined(_spin) in {"SIGXCPU", "SIGKILL"}
-
-
-def test_a_confined_process_gains_no_privileges() -> None:
-    assert _confined(lambda: _status("NoNewPrivs")) == "'1'"
-
-
-def test_a_confined_process_leaves_no_core() -> None:
-    import resource
-
-    assert _confined(lambda: resource.getrlimit(resource.RLIMIT_CORE)) == "(0, 0)"
 
 
 def test_a_confined_process_dies_with_whoever_forked_it() -> None:

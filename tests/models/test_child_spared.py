@@ -9,7 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from registry.onnx.child import Limits, examination, examine
+from registry.onnx.child import Limits, examine
+from registry.onnx.child.lean import WHOLE, lean
 from registry.onnx.child.parcel import packed, unpacked
 from registry.onnx.child.spared import LARGE, spared
 from registry.onnx.graph import read_model
@@ -187,20 +188,48 @@ def test_a_large_constant_that_kills_the_runtime_still_does() -> None:
         "w": WEIGHT,
     }
     data = make(nodes, constants=constants).SerializeToString()
-    assert examination._holes({"m.onnx": data}, "m.onnx") != {}
+    assert lean({"m.onnx": data}, "m.onnx")[1] != {}
     found = examine({"m.onnx": data}, "m.onnx", limits=Limits(cpu=5.0))
     assert [one.code for one in found] == ["runtime-crash"]
 
 
-def test_a_large_model_with_holes_loads_as_it_would() -> None:
+def test_weights_in_a_large_file_are_replaced_by_zeros_beside_it() -> None:
     data = make([node("MatMul", "x w", "m"), node("MatMul", "m w", "y")]).SerializeToString()
-    (hole,) = examination._holes({"m.onnx": data}, "m.onnx")["m.onnx"]
-    assert hole.length == WEIGHT.nbytes
-    assert examine({"m.onnx": data}, "m.onnx") == ()
+    files, found = lean({"deep/m.onnx": data, "deep/zeros": b"taken"}, "deep/m.onnx")
+    assert {name: len(files[name]) for name in files} == {
+        "deep/m.onnx": len(files["deep/m.onnx"]),
+        "deep/zeros": 5,
+        "deep/zeros-": WEIGHT.nbytes,
+    }
+    assert len(files["deep/m.onnx"]) < 1000
+    assert found == {"deep/zeros-": [Span(0, WEIGHT.nbytes)]}
+    held = onnx.ModelProto.FromString(bytes(files["deep/m.onnx"])).graph
+    assert [(one.name, list(one.dims), one.data_type) for one in held.initializer] == [("w", [SIDE, SIDE], 1)]
+    assert examine({"deep/m.onnx": data, "deep/zeros": b"taken"}, "deep/m.onnx") == ()
+
+
+def test_weights_beside_a_model_are_holes_where_they_lie() -> None:
+    places = {"w": (4096, WEIGHT.nbytes), "b": (0, 4096)}
+    model = make(
+        [node("MatMul", "x w", "m"), node("Add", "m b", "y")],
+        constants={"w": WEIGHT, "b": np.zeros(SIDE, np.float32)},
+    )
+    data = _external(model, places).SerializeToString()
+    files = {"m.onnx": data, "w.bin": bytes(4096 + WEIGHT.nbytes)}
+    assert lean(files, "m.onnx") == (files, {"w.bin": [Span(4096, WEIGHT.nbytes)]})
+    assert examine(files, "m.onnx") == ()
 
 
 def test_a_large_file_that_nobody_can_read_is_handed_over_whole() -> None:
-    data = make([node("MatMul", "x w", "y")]).SerializeToString()[:-1]
-    assert len(data) > examination._WHOLE
-    assert examination._holes({"m.onnx": data}, "m.onnx") == {}
-    assert [one.code for one in examine({"m.onnx": data}, "m.onnx")] == ["runtime-refused"]
+    files = {"m.onnx": make([node("MatMul", "x w", "y")]).SerializeToString()[:-1]}
+    assert len(files["m.onnx"]) > WHOLE
+    assert lean(files, "m.onnx") == (files, {})
+    assert [one.code for one in examine(files, "m.onnx")] == ["runtime-refused"]
+
+
+def test_a_small_model_is_handed_over_whole() -> None:
+    files = {
+        "m.onnx": make([node("MatMul", "x w", "y")], constants={"w": WEIGHT[:, :256]}).SerializeToString()
+    }
+    assert LARGE <= len(files["m.onnx"]) < WHOLE
+    assert lean(files, "m.onnx") == (files, {})

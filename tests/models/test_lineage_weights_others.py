@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import leafmaking
 
 from registry.onnx.lineage.explain import explain
 from registry.onnx.lineage.judgement import Judgement
 from registry.onnx.lineage.leaves import Pair, QuantLeaf
+from support import leafmaking
 
 Array = np.ndarray[Any, Any]
 
@@ -116,7 +116,10 @@ def test_attack_other_weights_are_unexplained() -> None:
 def test_attack_everything_rounded_to_zero_under_a_huge_scale() -> None:
     weights = drawn(64, 40)
     (found,) = judged(leafmaking.pair(made(weights, 10.0), weights))
-    assert (found.verdict, found.reason) == ("unexplained", "a step several times as long as the weights need")
+    assert (found.verdict, found.reason) == (
+        "unexplained",
+        "a step several times as long as the weights need",
+    )
 
 
 def test_attack_everything_cut_off_under_a_tiny_scale() -> None:
@@ -167,6 +170,24 @@ def test_attack_a_zero_point_changed() -> None:
     assert judged(leafmaking.pair(changed, weights))[0].verdict in ("non-nearest", "unexplained")
 
 
+def test_a_zero_point_of_its_own_is_no_recipes_even_where_the_integers_follow() -> None:
+    weights = np.abs(drawn(24, 18))
+    scale = np.float32(weights.max() / 255)
+    for zero, verdict in ((0, "recomputed"), (3, "bounded")):
+        integers = np.clip(np.rint(weights / scale) + zero, 0, 255)
+        leaf = leafmaking.quantized(integers, scale, np.uint8(zero), "UINT8")
+        assert judged(leafmaking.pair(leaf, weights))[0].verdict == verdict
+
+
+def test_attack_a_single_weight_far_away() -> None:
+    weights = drawn(200, 180)
+    leaf = made(weights, nominal(weights))
+    integers = leaf.numbers().copy()
+    integers[7, 7] += 5 if integers[7, 7] < 0 else -5
+    changed = leafmaking.quantized(integers, leaf.scale(), None, "INT8")
+    assert judged(leafmaking.pair(changed, weights))[0].verdict == "unexplained"
+
+
 def test_attack_two_channels_swapped() -> None:
     weights = drawn(24, 18)
     leaf = made(weights, nominal(weights, 0), 0)
@@ -176,20 +197,28 @@ def test_attack_two_channels_swapped() -> None:
     assert judged(leafmaking.pair(changed, weights))[0].verdict == "unexplained"
 
 
+def asymmetric(weights: Array, narrow: bool) -> QuantLeaf:
+    """As ONNX Runtime, or ``narrow`` as its old releases, which subtracted in float32."""
+    low, high = weights.min(), weights.max()
+    wide = np.float64(high) - np.float64(low)
+    exact = (np.float64(high - low) if narrow else wide) / 255
+    scale, zero = np.float32(exact), np.round(-np.float64(low) / exact)
+    integers = np.clip(np.round(weights / scale) + zero, 0, 255)
+    return leafmaking.quantized(integers, scale, zero, "UINT8")
+
+
 def test_attack_one_tensor_with_an_arithmetic_of_its_own() -> None:
     """Each recipe alone is honest; a file has one."""
-    pairs = []
-    for seed in range(5):
-        weights = drawn(40, 30, seed=seed)
-        low, high = np.float64(weights.min()), np.float64(weights.max())
-        dr = np.float64(weights.max() - weights.min()) if seed == 4 else high - low
-        scale = np.float32(dr / 255)
-        zero = np.round(-low / (dr / 255))
-        integers = np.clip(np.round(weights / scale) + zero, 0, 255)
-        pairs.append(leafmaking.pair(leafmaking.quantized(integers, scale, zero, "UINT8"), weights))
-    found = judged(*pairs)
-    assert {one.verdict for one in found[:4]} == {"recomputed"}
-    assert found[4].verdict == "unexplained"
+    several = [drawn(40, 30, seed=seed) for seed in range(30)]
+    telling = [one for one in several if asymmetric(one, True).scale() != asymmetric(one, False).scale()]
+    assert len(telling) > 3
+    for odd in (True, False):
+        leaves = [asymmetric(one, odd if at == 2 else not odd) for at, one in enumerate(telling)]
+        found = judged(*map(leafmaking.pair, leaves, telling))
+        assert [one.verdict == "recomputed" for one in found] == [at != 2 for at in range(len(telling))]
+        assert found[2].verdict == "unexplained"
+        same = judged(*(leafmaking.pair(asymmetric(one, odd), one) for one in telling))
+        assert {one.verdict for one in same} == {"recomputed"}
 
 
 def test_attack_halves_rounded_the_other_way_in_one_tensor() -> None:

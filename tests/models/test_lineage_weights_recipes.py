@@ -13,7 +13,6 @@ from onnxruntime.quantization.matmul_nbits_quantizer import (
     DefaultWeightOnlyQuantConfig,
     DefaultWeightOnlyQuantizer,
 )
-from support import leafmaking
 
 from registry.onnx.lineage.explain import explain
 from registry.onnx.lineage.judgement import Judgement
@@ -21,6 +20,7 @@ from registry.onnx.lineage.leaves import QuantLeaf
 from registry.onnx.lineage.scalings import levels
 from registry.onnx.lineage.tables import judge_table
 from registry.onnx.lineage.weights import judge_weight
+from support import leafmaking
 
 Array = np.ndarray[Any, Any]
 KINDS = ("INT8", "UINT8", "INT16", "UINT16", "INT4", "UINT4")
@@ -167,6 +167,21 @@ def test_float16_weights_are_recomputed() -> None:
     half = QuantLeaf(**vars(leaf) | {"scales": scales, "integers": integers, "zero": None,
                                      "contents": shelf.contents()})  # fmt: skip
     assert judge_weight(half, weights).verdict == "recomputed"
+
+
+def test_halves_are_rounded_as_each_quantizer_rounds_them() -> None:
+    """Weights on exact halves of a step, under a zero point that is one itself."""
+    weights = ((np.arange(64, dtype=np.float32) % 16) - 2.5).reshape(64, 1) / 2
+    config = DefaultWeightOnlyQuantConfig(block_size=32, is_symmetric=False, bits=4)
+    made, scale, zero = DefaultWeightOnlyQuantizer(config).qbits_block_quant(weights)
+    leaf = leafmaking.packed(made, scale, zero, (1, 64), 4, 32)
+    assert (scale == 0.5).all()
+    assert (leaf.zero_point() == 3).all()  # 2.5, away from zero
+    assert judge_weight(leaf, weights.T).verdict == "recomputed"
+    weights = np.ldexp(np.arange(-127, 128, dtype=np.float32), -1)  # whole steps and halves
+    weights[0] = -127
+    whole, scale, zero8 = by_ort(weights, "INT8", True, False)
+    assert judge_weight(leafmaking.quantized(whole, scale, zero8, "INT8"), weights).verdict == "recomputed"
 
 
 def judged(leaf: QuantLeaf, weights: Array) -> Judgement:

@@ -99,6 +99,7 @@ def test_dynamic(tmp_path: Path) -> None:
     by_name = {layer.name: layer for layer in found.layers}
     assert by_name["proj_o_quant"].mode == "dynamic"
     assert by_name["proj_o_quant"].integer
+    assert by_name["proj_q_quant"].mode == "static"  # the table's rows, with the table's stored scale
     assert by_name["scores"].mode == "float"
     assert "multiplies activations" in by_name["scores"].why
 
@@ -106,7 +107,7 @@ def test_dynamic(tmp_path: Path) -> None:
 @pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "asymmetric"])
 @pytest.mark.parametrize("parent", ["mlp", "branching"])
 def test_weight_only(parent: str, symmetric: bool, tmp_path: Path) -> None:
-    """Also in the branches of an If; zero points are packed two to a byte, each row from a byte of its own."""
+    """Also in the branches of an If; zero points are packed, each row of them from a byte of its own."""
     path = graphs.nbits(graphs.FLOATS[parent](), tmp_path / "m.onnx", block_size=16, is_symmetric=symmetric)
     found, constants = _profile(path), _constants(path)
     assert len(found.weights) == 2

@@ -6,7 +6,6 @@ import platform
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -48,11 +47,41 @@ def residual(*, channels: int = 8) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
+def forked(*, channels: int = 4) -> onnx.ModelProto:
+    """Values that two operators take before and behind a convolution, a product, and a shape of one."""
+    generator = np.random.default_rng(4)
+    shapes = {"w1": (channels, 3, 1, 1), "w2": (channels, channels, 1, 1), "w3": (8, 8), "w4": (8, 4)}
+    weights = [
+        numpy_helper.from_array(generator.normal(0, 0.3, shape).astype("f"), name)
+        for name, shape in shapes.items()
+    ]
+    make = helper.make_node
+    nodes = [
+        make("Conv", ["image", "w1"], ["c1"], "stem"),
+        make("Conv", ["c1", "w2"], ["c2"], "left"),
+        make("Sigmoid", ["c1"], ["c3"], "right"),
+        make("Add", ["c2", "c3"], ["a"], "join"),
+        make("Mul", ["c2", "a"], ["m"], "again"),
+        make("MatMul", ["m", "w3"], ["p"], "product"),
+        make("MatMul", ["p", "w4"], ["p2"], "last"),
+        make("Shape", ["p"], ["shape"], "size"),
+        make("Gather", ["shape", "one"], ["wide"], "width"),
+        make("Cast", ["wide"], ["wide.f"], "cast", to=TensorProto.FLOAT),
+        make("Div", ["p2", "wide.f"], ["y"], "divide"),
+    ]
+    weights.append(numpy_helper.from_array(np.array(3), "one"))
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 8, 8])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, channels, 8, 4])
+    graph = helper.make_graph(nodes, "forked", [image], [result], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
 PARENTS: dict[str, Callable[[], onnx.ModelProto]] = {
     "cnn": graphs.cnn,
     "transformer": graphs.transformer,
     "mlp": graphs.mlp,
     "residual": residual,
+    "forked": forked,
 }
 
 
@@ -141,7 +170,7 @@ def test_weight_only_products_are_float_unless_asked_to_be_integer(
 
 
 def test_layers_of_subgraphs_and_functions_name_their_scope(tmp_path: Path) -> None:
-    """A QLinearMatMul inside a function that is called twice, and MatMulNBits inside both branches of an If."""
+    """A QLinearMatMul in a function that is called twice, MatMulNBits in both branches of an If."""
     body = helper.make_node("QLinearMatMul", ["a", "s", "z", "w", "s", "z", "s", "z"], ["b"], "inner")
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("own", 1)]
     function = helper.make_function("own", "Layer", ["a", "w", "s", "z"], ["b"], [body], opsets[:1])

@@ -1,16 +1,21 @@
-"""Scales and zero points of every quantized operator, found by the names that the runtime's schemas give them."""
+"""Scales and zero points of every quantized operator, by the names that the runtime's schemas give them."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+from registry.errors import InvalidModel
 from registry.onnx.loaded import load
 from registry.onnx.operators import QUANTIZED, qualified
 from registry.onnx.profile.profiling import profile
@@ -163,3 +168,71 @@ def test_the_median_of_an_even_number_is_one_of_them() -> None:
     (one,) = _dequantized([4, 1, 3, 2], [0] * 4).tensors
     assert one.scale is not None
     assert one.scale.median == 2
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 8])
+def test_packed_zero_points_of_any_size(size: int) -> None:
+    """Three to a row, in two bytes; how many rows there should be is the scan's business."""
+    constants = [
+        numpy_helper.from_array(np.ones((4, 3, 8), np.uint8), "w"),
+        numpy_helper.from_array(np.ones(12, np.float32), "s"),
+        numpy_helper.from_array(np.full(size, 0x98, np.uint8), "z"),
+    ]
+    node = helper.make_node(
+        "MatMulNBits", ["x", "w", "s", "z"], ["y"], domain=MS, K=48, N=4, bits=4, block_size=16
+    )
+    values = [helper.make_tensor_value_info("x", TensorProto.FLOAT, None)]
+    graph = helper.make_graph([node], "g", values, [], constants)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid(MS, 1)]
+    (one,) = _read(helper.make_model(graph, opset_imports=opsets).SerializeToString()).tensors
+    assert one.zero_point is not None
+    assert one.zero_point.count == {0: 0, 3: 6, 4: 6, 8: 12}[size]
+    assert (one.zero_point.minimum, one.zero_point.maximum) == ((8, 9) if size else (0, 0))
+
+
+CONSTANTS: dict[str, np.ndarray[Any, Any]] = {
+    "s": np.array(0.5, np.float32),
+    "s4": np.full(4, 0.5, np.float32),
+    "zb": np.array(0, np.int8),
+    "zB": np.array(3, np.uint8),
+    "none": np.zeros(0, np.uint8),
+    "w": np.ones((3, 4), np.int8),
+    "bits": np.ones((4, 1, 8), np.uint8),
+    "bias": np.ones(4, np.int32),
+    "h": np.ones((3, 4), np.float16),
+    "f": np.ones((3, 4), np.float32),
+    "l": np.ones(3, np.int64),
+}
+FLOATS = ("Add", "MatMul", "Conv", "Gather", "Relu", "Clip", "MaxPool", "Concat", "Transpose", "Cast", "LSTM")
+NUMBERS = ("axis", "block_size", "bits", "K", "N", "quantize_axis", "transB", "accuracy_level")
+
+
+@st.composite
+def graphs_of_nodes(draw: st.DrawFn) -> list[onnx.NodeProto]:
+    """A few nodes, quantized and other, that take one another's outputs or whatever else there is."""
+    made: list[onnx.NodeProto] = []
+    names = ["", "x", "x8", "nowhere", *CONSTANTS]
+    kinds = st.sampled_from([*sorted(QUANTIZED), *(("", name) for name in FLOATS)])
+    for at in range(draw(st.integers(1, 6))):
+        domain, op = draw(kinds)
+        inputs = draw(st.lists(st.sampled_from(names), max_size=9))
+        values = st.sampled_from((-1, 0, 1, 2, 4, 8, 16, 1 << 20))
+        attributes = draw(st.dictionaries(st.sampled_from(NUMBERS), values, max_size=4))
+        outputs = [f"n{at}"] if draw(st.integers(0, 9)) else []
+        made.append(helper.make_node(op, inputs, outputs, domain=domain, **attributes))
+        names += outputs
+    return made
+
+
+@settings(max_examples=200, deadline=None)
+@given(graphs_of_nodes())
+def test_any_graph_is_described_or_refused(nodes: list[onnx.NodeProto]) -> None:
+    tensors = [numpy_helper.from_array(value, name) for name, value in CONSTANTS.items()]
+    taken = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
+        helper.make_tensor_value_info("x8", TensorProto.UINT8, None),
+    ]
+    graph = helper.make_graph(nodes, "g", taken, [], tensors)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid(MS, 1)]
+    with contextlib.suppress(InvalidModel):
+        _read(helper.make_model(graph, opset_imports=opsets).SerializeToString())

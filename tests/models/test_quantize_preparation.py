@@ -127,6 +127,15 @@ def test_a_weight_that_two_gemms_share_is_right_for_both(recipe: Recipe) -> None
     assert len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("shape", [(1, 8), (1,), (), (1, 1)], ids=str)
+@pytest.mark.parametrize("recipe", ALL)
+def test_a_bias_of_any_shape_is_added_to_every_row(recipe: Recipe, shape: tuple[int, ...]) -> None:
+    """ONNX Runtime's quantizer takes element i of whatever is there for column i."""
+    bias = numpy_helper.from_array(np.full(shape, 3.0, "f"), "b")
+    nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], "one", transB=1)]
+    assert quantized_weights(made(model(nodes, [weight("w", 8, 16), bias]), recipe)) >= 1
+
+
 @pytest.mark.parametrize("recipe", ALL)
 def test_a_weight_that_two_matmuls_share_is_stored_once(recipe: Recipe) -> None:
     nodes = [

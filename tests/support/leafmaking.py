@@ -63,12 +63,17 @@ def quantized(
     )  # fmt: skip
 
 
-def bias(integers: Array, scale: Array, input_scale: Array, weight_scale: Array, name: str = "b") -> QuantLeaf:
+def bias(
+    integers: Array, scale: Array, input_scale: Array, weight_scale: Array, name: str = "b"
+) -> QuantLeaf:
     """An int32 bias with a scale of its own beside those it should come from."""
     shelf = Shelf()
     held = shelf.put(name, np.asarray(integers, "i4"))
     scales = (shelf.put(f"{name}_scale", np.asarray(scale, "f")),)
-    partners = (shelf.put("x_scale", np.asarray(input_scale, "f")), shelf.put("w_scale", np.asarray(weight_scale, "f")))
+    partners = (
+        shelf.put("x_scale", np.asarray(input_scale, "f")),
+        shelf.put("w_scale", np.asarray(weight_scale, "f")),
+    )
     shape, operator, contents = tuple(np.shape(integers)), "ai.onnx.DequantizeLinear", shelf.contents()
     axis = 0 if np.size(scale) > 1 else None
     return QuantLeaf(

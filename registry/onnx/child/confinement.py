@@ -8,6 +8,7 @@ import resource
 import signal
 from typing import Final
 
+from registry.onnx.child.landlock import shut_in
 from registry.onnx.child.limits import Limits
 
 # linux/prctl.h
@@ -22,8 +23,8 @@ _DESCRIPTORS: Final = 16
 def confine(limits: Limits, parent: int) -> None:
     """Limit this process for good. It dies with ``parent``, the process that forked it.
 
-    No core dumps, no files written, no further processes (root is exempt from that one), no privileges by
-    executing something; nobody without privileges can attach to it or read its memory.
+    No core dumps, no file opened or written, no connection, no further processes (root is exempt from that
+    one), no privileges by executing something; nobody without privileges can attach to it or read its memory.
     """
     _prctl(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we had asked to be told
@@ -33,6 +34,7 @@ def confine(limits: Limits, parent: int) -> None:
     cpu = max(1, round(limits.cpu))
     _limit(resource.RLIMIT_CPU, cpu, cpu + 1)  # SIGXCPU, and a second later SIGKILL
     _limit(resource.RLIMIT_AS, address_space() + limits.memory)
+    shut_in()
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NPROC, 0)

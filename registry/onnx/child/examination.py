@@ -14,20 +14,18 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Final
 
-from registry.errors import InvalidModel, Malformed, UnsafePath
+from registry.errors import Malformed
 from registry.onnx.child.asking import Asked, End
+from registry.onnx.child.lean import lean
 from registry.onnx.child.limits import DEFAULT, Limits
 from registry.onnx.child.parcel import packed
 from registry.onnx.child.remembered import SMALL, Remembered, key_of
 from registry.onnx.child.rules import finding
-from registry.onnx.child.spared import LARGE, Spans, spared
 from registry.onnx.findings import Finding
-from registry.onnx.loaded import load
 from registry.onnx.wire import Buffer
 from registry.strictjson import only, parse_object, text
 
 _ANSWER: Final = 1 << 14  # bytes
-_WHOLE: Final = 4 * LARGE  # bytes: less than that is handed over whole
 _SAID: Final = 200  # characters
 _NAMES: Final = {"check": "checker", "load": "runtime"}
 _WHO: Final = {"check": "onnx.checker", "load": "ONNX Runtime"}
@@ -57,23 +55,12 @@ def examine(files: Mapping[str, Buffer], path: str, *, limits: Limits = DEFAULT)
 
 def _examined(files: Mapping[str, Buffer], path: str, bound: Limits) -> tuple[Finding, ...]:
     with (
-        packed(files, _holes(files, path)) as parcel,
+        packed(*lean(files, path)) as parcel,
         closing(Asked("check", path, parcel, bound)) as checking,
         closing(Asked("load", path, parcel, bound)) as loading,
     ):
         found = (_judged("check", path, checking.wait(), bound), _judged("load", path, loading.wait(), bound))
     return tuple(one for one in found if one is not None)
-
-
-def _holes(files: Mapping[str, Buffer], path: str) -> Spans:
-    """What the child has no use for. A file that is not read without trouble is handed over as it is."""
-    if sum(memoryview(data).nbytes for data in files.values()) < _WHOLE:
-        return {}
-    try:
-        loaded = load(files, path)
-        return spared(loaded.model, path, {name: len(view) for name, view in loaded.views.items()})
-    except (InvalidModel, UnsafePath):
-        return {}
 
 
 def _judged(job: str, path: str, end: End, bound: Limits) -> Finding | None:

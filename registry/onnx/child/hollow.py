@@ -23,7 +23,6 @@ _PLACE: Final = "version"
 
 _INTEGERS = frozenset((elements.INT32, elements.INT64))
 _DIMS, _DATA_TYPE, _NAME, _ENTRY, _LOCATION = 1, 2, 8, 13, 14
-_EXTERNAL = length_delimited(_ENTRY, length_delimited(1, b"location") + length_delimited(2, _PLACE.encode()))
 
 
 def hollow(data: Buffer) -> bytes:
@@ -31,7 +30,7 @@ def hollow(data: Buffer) -> bytes:
     with memoryview(data) as whole, whole.cast("B") as view:
         wire = Wire(view)
         large = [tensor for tensor in read_model(view).tensors() if _is_large(tensor)]
-        return splice(wire, {tensor.span.offset: _emptied(tensor) for tensor in large})
+        return splice(wire, {tensor.span.offset: elsewhere(tensor, _PLACE, 0) for tensor in large})
 
 
 def _is_large(tensor: Tensor) -> bool:
@@ -42,7 +41,14 @@ def _is_large(tensor: Tensor) -> bool:
     return sum(span.length for span in held) >= limit
 
 
-def _emptied(tensor: Tensor) -> bytes:
+def elsewhere(tensor: Tensor, location: str, length: int) -> bytes:
+    """The TensorProto without its data, which is said to lie at the beginning of another file."""
     dims = b"".join(key(_DIMS, VARINT) + to_varint(dim & (1 << 64) - 1) for dim in tensor.dims)
     head = dims + key(_DATA_TYPE, VARINT) + to_varint(tensor.data_type & (1 << 64) - 1)
-    return head + length_delimited(_NAME, tensor.name.encode()) + _EXTERNAL + key(_LOCATION, VARINT) + b"\x01"
+    entries = _entry("location", location) + _entry("length", str(length))
+    return head + length_delimited(_NAME, tensor.name.encode()) + entries + key(_LOCATION, VARINT) + b"\x01"
+
+
+def _entry(name: str, value: str) -> bytes:
+    pair = length_delimited(1, name.encode()) + length_delimited(2, value.encode())
+    return length_delimited(_ENTRY, pair)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeAlias
 
+from registry.errors import InvalidModel
 from registry.onnx.evaluate import layers as inside
 from registry.onnx.evaluate.batches import batches
 from registry.onnx.evaluate.compare import Advance, compare, silent
@@ -19,7 +20,7 @@ from registry.onnx.wire import Buffer
 
 Source: TypeAlias = tuple[Mapping[str, Buffer], str]  # files, and the ONNX file among them
 Match: TypeAlias = Callable[[Loaded, Loaded], Matching]  # of parent and child
-INSIDE_ROWS = 8  # of one batch, where values inside the graph are read: all of them are there at once
+INSIDE_ROWS = 4  # of one batch, where values inside the graph are read: all of them are there at once
 
 
 class Measurement:
@@ -65,8 +66,12 @@ class Measurement:
             return compare(ours, theirs, self.batches, advance)
 
     def layers(self, advance: Advance = silent) -> inside.Found:
-        """Value by value inside the graphs; nothing where the graphs do not match."""
-        pairs = inside.links(self.child, self.parent, self._matching())
+        """Value by value inside the graphs; nothing where these do not match, or cannot be matched at all."""
+        try:
+            matching = self._matching()
+        except InvalidModel:
+            return inside.Found(())
+        pairs = inside.links(self.child, self.parent, matching)
         small = self.batches.smaller(INSIDE_ROWS)
         return inside.measure(self.child, self.parent, pairs, small, advance)
 

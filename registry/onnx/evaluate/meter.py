@@ -78,10 +78,10 @@ class Meter:
         with np.errstate(over="ignore", invalid="ignore"):  # of doubles near the end of their range
             error = ours - theirs
             self.largest = max(self.largest, float(np.abs(error).max()))
-            self._noise += float(error @ error)
-            self._signal += float(theirs @ theirs)
-            self._ours += float(ours @ ours)
-            self._dot += float(ours @ theirs)
+            self._noise += _product(error, error)
+            self._signal += _product(theirs, theirs)
+            self._ours += _product(ours, ours)
+            self._dot += _product(ours, theirs)
 
     @property
     def agreement(self) -> tuple[int, int] | None:
@@ -103,6 +103,13 @@ class Meter:
     def sqnr(self) -> float:
         """Signal (the parent's answers) to quantization noise (the difference), in dB within ±``CAP``."""
         return decibels(self._signal, self._noise)
+
+
+def _product(one: Array, other: Array) -> float:
+    """The inner product on this thread: BLAS would wake its own for arrays that are not worth it."""
+    import numpy as np
+
+    return float(np.einsum("i,i->", one, other))
 
 
 def decibels(signal: float, noise: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from registry.onnx.evaluate.evaluation import Layer
+from registry.onnx.evaluate.evaluation import CAP, Layer
 from registry.onnx.loaded import Loaded
 
 
@@ -14,7 +14,9 @@ def added_noise(layers: Sequence[Layer], parent: Loaded) -> list[tuple[Layer, fl
     Noise is power relative to the signal's, 10 ** (-SQNR / 10). A layer adds what its value has more than the
     noisiest of the measured values that it is computed from (through nodes that were not measured, too).
     """
-    known = {layer.parent: 10 ** (-layer.sqnr_mdb / 10_000) for layer in layers}
+    known = {
+        layer.parent: 10 ** (-layer.sqnr_mdb / 10_000) if layer.sqnr_mdb < CAP else 0.0 for layer in layers
+    }
     reaching: dict[str, float] = {}  # noise of the newest measured values behind each value
     before: dict[str, float] = {}
     for node in parent.model.graph.nodes:

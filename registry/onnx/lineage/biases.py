@@ -77,17 +77,23 @@ def _fitting(leaf: QuantLeaf, how: str, exact: Array) -> Judgement:
     return _told(leaf, "recomputed", f"{how}{note}", saturated=cut, scalings=(_PRODUCT,), rounding=how)
 
 
-def widened(scale: Array, input_scale: Array, bias: Array) -> Array:
+def widened(scale: Array, input_scale: Array, bias: Array, *, single: bool) -> Array:
     """Weight scales as ONNX Runtime enlarges them so that a bias fits int32
-    (qdq_quantizer.py, ``_adjust_weight_scale_for_int32_bias``); in the shape and type of ``scale``."""
+    (qdq_quantizer.py, ``_adjust_weight_scale_for_int32_bias``); in the shape and type of ``scale``.
+
+    ``single``: the room is computed in float32, as it is per channel under NumPy 2.
+    """
     import numpy as np
 
-    old, largest = scale.astype(np.float64).reshape(-1), np.abs(bias.astype(np.float64)).reshape(-1)
+    old, largest = scale.astype(np.float64).reshape(-1), np.abs(bias).reshape(-1)
     if old.size == 1 and largest.size:
         largest = largest.max(keepdims=True)
     if largest.size != old.size:
         return scale
-    smallest = _EPSILON * (2.0 * largest) / float(_HIGH - (_LOW + 1))
+    room = (
+        np.float32(_EPSILON) * (np.float32(2) * largest) if single else _EPSILON * (2 * largest.astype("f8"))
+    )
+    smallest = room / np.float64(_HIGH - (_LOW + 1))
     product = np.float64(input_scale.reshape(-1)[0]) * old
     with np.errstate(all="ignore"):
         wider = (old * (smallest / product)).astype(scale.dtype)

@@ -3,70 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 from registry.errors import InvalidModel
-from registry.onnx import elements
-from registry.onnx.ir import Attribute, Function, Graph, Node, Tensor
+from registry.onnx.ir import Function, Graph, Node, Tensor
 from registry.onnx.lineage import attributes
 from registry.onnx.lineage.calls import Call
+from registry.onnx.lineage.frames import Built, Frame, Spare
 from registry.onnx.lineage.order import Order
-from registry.onnx.lineage.terms import BOUND, INPUT, Constant, Term, Terms
+from registry.onnx.lineage.terms import BOUND, INPUT, Constant, Term
 from registry.onnx.loaded import Loaded
 from registry.onnx.operators import qualified
 
 Normalise = Callable[[Call], list[Term]]
-_DEPTH = 64  # graphs and functions inside one another
+_EXTRA = 50_000  # nodes that functions may expand to, however small the file
+_EACH = 16  # and for each node in it
 _LISTS = {"value_int": "<i8", "value_ints": "<i8", "value_float": "<f4", "value_floats": "<f4"}
-
-
-@dataclass(frozen=True)
-class Spare:
-    """What no output depends on: ``term`` of a dead node."""
-
-    name: str
-    operator: str
-    term: Term | None
-
-
-@dataclass
-class Frame:
-    """The names of one graph, inside those of the graph around it; ``given`` a function call's attributes."""
-
-    label: str
-    outer: Frame | None = None
-    given: Mapping[str, Attribute] = field(default_factory=dict)
-    depth: int = 0
-    names: dict[str, Term] = field(default_factory=dict)
-
-    def find(self, name: str) -> Term | None:
-        frame: Frame | None = self
-        while frame is not None:
-            if name in frame.names:
-                return frame.names[name]
-            frame = frame.outer
-        return None
-
-    def inner(self, label: str) -> Frame:
-        """The frame of a subgraph."""
-        if self.depth >= _DEPTH:
-            raise InvalidModel("graphs or functions lie too deep in one another", on=label)
-        return Frame(f"{self.label}/{label}" if self.label else label, self, self.given, self.depth + 1)
-
-
-@dataclass
-class Built:
-    """A model as terms. ``outputs`` by position; ``inputs`` are types and shapes by position; ``dead`` nodes
-    and ``unused`` constants do not take part; ``stuck`` are nodes on a cycle; ``idle`` functions never called."""
-
-    loaded: Loaded
-    terms: Terms = field(default_factory=Terms)
-    outputs: list[tuple[str, Term]] = field(default_factory=list)
-    inputs: list[tuple[str, int]] = field(default_factory=list)
-    dead: list[Spare] = field(default_factory=list)
-    unused: list[Constant] = field(default_factory=list)
-    stuck: list[Spare] = field(default_factory=list)
-    idle: list[str] = field(default_factory=list)
 
 
 class Builder:
@@ -79,6 +30,8 @@ class Builder:
         self._functions = {(one.domain, one.name, one.overload): one for one in loaded.model.functions}
         self._called: set[tuple[str, str, str]] = set()
         self._spoken = dict(loaded.model.opsets)
+        held = len(loaded.model.graph.nodes) + sum(len(one.nodes) for one in loaded.model.functions)
+        self._left = _EXTRA + _EACH * held
 
     def build(self) -> Built:
         """The main graph's outputs, and all that goes into them. Raises InvalidModel."""
@@ -87,8 +40,9 @@ class Builder:
         held |= {sparse.values.name for sparse in graph.sparse_initializers}
         for value in graph.inputs:
             if value.name not in held:
-                rank = len(value.shape) if value.shape is not None else None
-                term = built.terms.make(INPUT, attrs={"at": len(built.inputs)}, payload=rank)
+                term = built.terms.make(
+                    INPUT, attrs={"at": len(built.inputs)}, payload=(value.elem_type, value.shape)
+                )
                 term.name, term.node, term.operator = value.name, value.name, "input"
                 frame.names[value.name] = term
                 built.inputs.append((value.name, value.elem_type))
@@ -104,7 +58,7 @@ class Builder:
     def _graph(self, graph: Graph, frame: Frame) -> list[Term]:
         """The terms of a graph's outputs."""
         for tensor in graph.initializers:
-            frame.names[tensor.name] = self._leaf(tensor, frame)
+            self._define(frame, tensor.name, self._leaf(tensor, frame))
         for sparse in graph.sparse_initializers:
             key = attributes.digest(self._loaded, sparse.values)
             at = attributes.digest(self._loaded, sparse.indices) if sparse.indices else None
@@ -127,9 +81,17 @@ class Builder:
                 frame.names[name] = self.built.terms.make("cycle", key=(frame.label, name))
         for at in order.sorted:
             self._node(nodes[at], frame)
-            if at not in order.live:
+            if at in order.live:
+                made = (frame.names.get(name) for name in nodes[at].outputs)
+                self.built.live.update(term.id for term in made if term is not None)
+            else:
                 self._dead(nodes[at], frame)
         self._used = order.used
+
+    def _define(self, frame: Frame, name: str, term: Term) -> None:
+        if name in frame.names:
+            self.built.twice.append(name)
+        frame.names[name] = term
 
     def _dead(self, node: Node, frame: Frame) -> None:
         named = next((name for name in node.outputs if name), "")
@@ -137,6 +99,9 @@ class Builder:
         self.built.dead.append(spare)
 
     def _node(self, node: Node, frame: Frame) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise InvalidModel("the graph expands to too many operators", hint="export the model again")
         terms, operator = self.built.terms, qualified((node.domain, node.op_type))
         before = len(terms.all)
         found = self._outputs(node, frame)
@@ -146,7 +111,7 @@ class Builder:
                 made.node, made.operator, made.scope = named, operator, frame.label
         for name, term in zip(node.outputs, found, strict=False):
             if name:
-                frame.names[name] = term
+                self._define(frame, name, term)
                 if not term.name:
                     term.name, term.scope = name, frame.label
 
@@ -237,8 +202,3 @@ class Builder:
                 return made
             return self.built.terms.make("text", attrs={name: value})
         raise InvalidModel("a Constant without a value", on=node.name, hint="export the model again")
-
-
-def is_float(constant: Constant) -> bool:
-    """Whether a constant holds floats, which quantization may have changed."""
-    return elements.is_float(elements.NUMBERS.get(constant.kind, 0))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from registry.errors import InvalidModel
 from registry.onnx import elements
 from registry.onnx.lineage import folding
 from registry.onnx.lineage.leaves import FloatLeaf, Pair, QuantLeaf
-from registry.onnx.lineage.terms import CONST, QUANT, Constant, Term, Terms, dims
+from registry.onnx.lineage.steps import STEPS, Unfoldable, reshaped
+from registry.onnx.lineage.terms import CONST, QUANT, Constant, Term, Terms, dims, leaves
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,17 +26,17 @@ class Differs(Exception):
     """The constant is not the parent's; the message says how."""
 
 
-def shape_of(term: Term) -> tuple[int, ...] | None:
+def shape_of(term: Term, depth: int = 0) -> tuple[int, ...] | None:
     """The shape of a constant expression, None where only computing it would tell."""
     found = dims(term)
-    if found is not None or not term.args or term.args[0] is None:
+    if found is not None or depth > _STEPS or not term.args or term.args[0] is None:
         return found
-    inner = shape_of(term.args[0])
+    inner = shape_of(term.args[0], depth + 1)
     if inner is None:
         return None
     try:
         return _moved(term, inner)
-    except folding.Unfoldable:
+    except Unfoldable:
         return None
 
 
@@ -44,32 +45,18 @@ def _moved(term: Term, inner: tuple[int, ...]) -> tuple[int, ...] | None:
         perm = term.attr("perm") or tuple(reversed(range(len(inner))))
         return tuple(inner[at] for at in perm) if sorted(perm) == list(range(len(inner))) else None
     if term.op == "Reshape" and term.attr("shape") is not None:
-        return folding.reshaped(inner, term.attr("shape"), bool(term.attr("allowzero", 0)))
+        return reshaped(inner, term.attr("shape"), bool(term.attr("allowzero", 0)))
     if term.op == "flat":
-        return folding.reshaped(inner, (-1,), False)
+        return reshaped(inner, (-1,), False)
     if term.op == "along":
         return inner
-    if term.op in folding.STEPS and len(term.args) <= 2:
+    if term.op in STEPS and len(term.args) <= 2:
         return tuple(folding.value(term).shape) if _light(term) else None
     return None
 
 
 def _light(term: Term) -> bool:
     return all(leaf.payload.size <= folding.SMALL for leaf in leaves(term))
-
-
-def leaves(term: Term) -> Iterator[Term]:
-    """The constants that an expression is made from, each once."""
-    seen: set[int] = set()
-    work = [term]
-    while work:
-        at = work.pop()
-        if at.id in seen:
-            continue
-        seen.add(at.id)
-        if at.op == CONST:
-            yield at
-        work.extend(arg for arg in at.args if arg is not None)
 
 
 def undone(terms: Terms, move: Term, value: Term) -> Term | None:
@@ -143,7 +130,7 @@ def whole(term: Term) -> bool:
 def _computed(term: Term) -> Array:
     try:
         return folding.value(term)
-    except folding.Unfoldable as error:
+    except Unfoldable as error:
         raise Differs(f"the parent computes it with {error}, which is not followed") from None
 
 
@@ -188,7 +175,7 @@ def _maker(term: Term, on: str) -> Callable[[], Array]:
     def make() -> Array:
         try:
             return folding.value(term)
-        except folding.Unfoldable as error:
+        except Unfoldable as error:
             raise InvalidModel(f"a constant that is not computed here: {error}", on=on) from None
 
     return make
@@ -196,7 +183,8 @@ def _maker(term: Term, on: str) -> Callable[[], Array]:
 
 def float_leaf(constant: Constant) -> FloatLeaf:
     """A constant of the file as what others see of it."""
-    assert constant.tensor is not None and constant.contents is not None
+    assert constant.tensor is not None
+    assert constant.contents is not None
     return FloatLeaf(constant.name, constant.scope, constant.tensor, constant.contents)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -72,17 +73,16 @@ def _biases_by_scale(pairs: Sequence[Pair]) -> dict[Tensor, list[Pair]]:
     return found
 
 
-def _widen(leaf: QuantLeaf, biases: dict[Tensor, list[Pair]]) -> Widen | None:
-    """How ONNX Runtime enlarges this weight's scales for the biases beside it; None without any."""
+def _widen(leaf: QuantLeaf, biases: dict[Tensor, list[Pair]]) -> tuple[Widen, ...]:
+    """How ONNX Runtime may have enlarged this weight's scales for the biases beside it."""
     beside = biases.get(leaf.scales[0], []) if leaf.scales else []
-    if not beside:
-        return None
 
-    def widen(scale: Array) -> Array:
+    def widen(single: bool, scale: Array) -> Array:
         for pair in beside:
             bias = pair.child
             if isinstance(bias, QuantLeaf):
-                scale = widened(scale, array(bias.contents, bias.partners[0]), pair.parent_value())
+                given = array(bias.contents, bias.partners[0])
+                scale = widened(scale, given, pair.parent_value(), single=single)
         return scale
 
-    return widen
+    return (partial(widen, True), partial(widen, False)) if beside else ()

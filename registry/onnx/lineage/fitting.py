@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from registry.onnx.lineage.grid import Extremes
@@ -34,21 +34,21 @@ class Fit(NamedTuple):
 
 
 def fit(
-    candidates: Iterable[Scaling], found: Extremes, scale: Array, zero: Array, widen: Widen | None = None
+    candidates: Iterable[Scaling], found: Extremes, scale: Array, zero: Array, widen: Sequence[Widen] = ()
 ) -> Fit:
     """Try every candidate on the scales and zero points of groups with these extremes.
 
-    ``widen`` takes a recipe's scales and gives those that an int32 bias needs.
+    ``widen`` are ways to turn a recipe's scales into those that an int32 bias needs.
     """
     known = tuple(candidates)
     likely = [one for one in known if _gives(one, _sample(found), _first(scale), _first(zero))]
     fitting = [one for one in likely if _gives(one, found, scale, zero)]
     if fitting:
         return Fit(tuple(fitting))
-    if widen is not None:
-        wider = [one for one in known if one.way == "symmetric" and _gives(one, found, scale, zero, widen)]
-        if wider:
-            return Fit(tuple(wider), widened=True)
+    for wider in widen:
+        fitting = [one for one in known if one.way == "symmetric" and _gives(one, found, scale, zero, wider)]
+        if fitting:
+            return Fit(tuple(fitting), widened=True)
     nearest = [_nearness(one, found, scale) for one in known]
     return max(nearest, key=lambda one: (one.equal, one.near), default=Fit(()))
 

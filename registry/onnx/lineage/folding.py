@@ -1,32 +1,29 @@
 """Constant expressions as numbers: what runtimes fold before they quantize.
 
 Arithmetic is done in the constants' own type and in the order in which ONNX Runtime folds, so that its
-results can be met to the bit.
+results can be met to the bit. Nothing is made that is much larger than what it is made from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from registry.errors import InvalidModel
-from registry.onnx import arrays, elements
-from registry.onnx.lineage.terms import CONST, QUANT, Term
+from registry.onnx.lineage.steps import STEPS, Unfoldable
+from registry.onnx.lineage.terms import CONST, QUANT, Term, leaves
 
 if TYPE_CHECKING:
     import numpy as np
 
     Array: TypeAlias = np.ndarray[Any, Any]
 
-SMALL = 4096  # elements of shapes, axes and the like
-LARGE = 1 << 28  # elements of anything that is computed
+SMALL: Final = 4096  # elements of shapes, axes and the like
+_GROWTH = 4  # times the constants that something is computed from
 _DEPTH = 64  # operators on the way from a constant
-Step: TypeAlias = Callable[[Term, list[Any]], Any]
-
-
-class Unfoldable(Exception):
-    """The expression has an operator, a type or a size that is not computed here."""
+_MIXING = frozenset(
+    (*("Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "Where", "Equal", "Less", "Greater", "And", "Or"),)
+)
 
 
 def small(term: Term | None) -> Array | None:
@@ -34,7 +31,7 @@ def small(term: Term | None) -> Array | None:
     if term is None or not term.constant:
         return None
     try:
-        return _value(term, SMALL, 0)
+        return _value(term, SMALL, 0, {})
     except (Unfoldable, InvalidModel):
         return None
 
@@ -49,22 +46,33 @@ def integers(term: Term | None) -> tuple[int, ...] | None:
 
 def value(term: Term) -> Array:
     """The numbers of a constant expression without quantized leaves. Raises Unfoldable, InvalidModel."""
-    return _value(term, LARGE, 0)
+    return _value(term, SMALL + _GROWTH * sum(leaf.payload.size for leaf in leaves(term)), 0, {})
 
 
-def _value(term: Term, limit: int, depth: int) -> Array:
+def _value(term: Term, limit: int, depth: int, known: dict[int, Array]) -> Array:
+    """``known`` holds what has been computed: an expression may use a part many times."""
+    if term.id not in known:
+        known[term.id] = _leaf(term, limit) if term.op == CONST else _made(term, limit, depth, known)
+    return known[term.id]
+
+
+def _leaf(term: Term, limit: int) -> Array:
+    if term.payload.kind in ("STRING", "UNDEFINED") or term.payload.size > limit:
+        raise Unfoldable("a constant of another type or size")
+    found: Array = term.payload.value()
+    return found
+
+
+def _made(term: Term, limit: int, depth: int, known: dict[int, Array]) -> Array:
     import numpy as np
 
-    if term.op == CONST:
-        if term.payload.size > limit or term.payload.kind in ("STRING", "UNDEFINED"):
-            raise Unfoldable(term.op)
-        found: Array = term.payload.value()
-        return found
     step = STEPS.get(term.op)
     if step is None or term.op == QUANT or depth > _DEPTH:
         raise Unfoldable(term.op)
-    args = [None if arg is None else _value(arg, limit, depth + 1) for arg in term.args]
+    args = [None if arg is None else _value(arg, limit, depth + 1, known) for arg in term.args]
     try:
+        if term.op in _MIXING:
+            _fit(args, limit)
         with np.errstate(all="ignore"):
             made = np.asarray(step(term, args))
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
@@ -74,185 +82,10 @@ def _value(term: Term, limit: int, depth: int) -> Array:
     return made
 
 
-def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape that is small enough to be made. Raises Unfoldable."""
-    if any(dim < 0 for dim in shape) or prod(shape) > LARGE:
-        raise Unfoldable("shape")
-    return shape
-
-
-def reshaped(dims: tuple[int, ...], wanted: tuple[int, ...], keep_zero: bool) -> tuple[int, ...]:
-    """What Reshape makes of ``dims``. Raises Unfoldable."""
-    found = [
-        dims[at] if dim == 0 and not keep_zero and at < len(dims) else dim for at, dim in enumerate(wanted)
-    ]
-    if found.count(-1) > 1 or any(dim < -1 for dim in found):
-        raise Unfoldable("Reshape")
-    if -1 in found:
-        rest = prod(dim for dim in found if dim != -1)
-        if not rest or prod(dims) % rest:
-            raise Unfoldable("Reshape")
-        found[found.index(-1)] = prod(dims) // rest
-    if prod(found) != prod(dims):
-        raise Unfoldable("Reshape")
-    return tuple(found)
-
-
-def _reshape(term: Term, args: list[Any]) -> Any:
-    wanted = term.attr("shape")
-    if wanted is None:
-        wanted = tuple(int(dim) for dim in args[1].reshape(-1))
-    return args[0].reshape(reshaped(args[0].shape, wanted, bool(term.attr("allowzero", 0))))
-
-
-def _squeeze(term: Term, args: list[Any]) -> Any:
-    axes = term.attr("axes")
+def _fit(args: list[Any], limit: int) -> None:
+    """The result of an elementwise operator must not be larger than ``limit``. Raises Unfoldable."""
     import numpy as np
 
-    return np.squeeze(args[0]) if axes is None else np.squeeze(args[0], tuple(axes))
-
-
-def _unsqueeze(term: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    return np.expand_dims(args[0], tuple(term.attr("axes")))
-
-
-def _flatten(term: Term, args: list[Any]) -> Any:
-    axis, shape = int(term.attr("axis", 1)), args[0].shape
-    axis += len(shape) if axis < 0 else 0
-    return args[0].reshape(prod(shape[:axis]), -1)
-
-
-def _transpose(term: Term, args: list[Any]) -> Any:
-    return args[0].transpose(term.attr("perm"))
-
-
-def _cast(term: Term, args: list[Any]) -> Any:
-    kind = elements.name(int(term.attr("to", 0)))
-    return args[0].astype(arrays.dtype(kind, "Cast"))
-
-
-def _divide(_: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    left, right = args
-    if left.dtype.kind in "iu":  # towards zero, as in C
-        if not right.all():
-            raise Unfoldable("Div")
-        return (np.sign(left) * np.sign(right) * (abs(left) // abs(right))).astype(left.dtype)
-    return left / right
-
-
-def _gather(term: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    return np.take(args[0], args[1], axis=int(term.attr("axis", 0)))
-
-
-def _concat(term: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    return np.concatenate(args, axis=int(term.attr("axis", 0)))
-
-
-def _slice(term: Term, args: list[Any]) -> Any:
-    starts, ends = term.attr("starts"), term.attr("ends")
-    if starts is None or ends is None:
-        raise Unfoldable("Slice")
-    axes = term.attr("axes") or range(len(starts))
-    steps = term.attr("steps") or (1,) * len(starts)
-    cut = [slice(None)] * args[0].ndim
-    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        behind = end if step > 0 or end >= -args[0].shape[axis] else None
-        cut[axis] = slice(start, behind, step)
-    return args[0][tuple(cut)]
-
-
-def _shape(term: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    return np.array(args[0].shape[term.attr("start", 0) : term.attr("end")], np.int64)
-
-
-def _filled(_: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    shape = bounded(tuple(int(dim) for dim in args[0].reshape(-1)))
-    return np.full(shape, args[1].reshape(-1)[0] if len(args) > 1 and args[1] is not None else np.float32(0))
-
-
-def _expand(_: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    wanted = bounded(tuple(int(dim) for dim in args[1].reshape(-1)))
-    return np.broadcast_to(args[0], np.broadcast_shapes(args[0].shape, wanted))
-
-
-def _tile(_: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    times = tuple(int(count) for count in args[1].reshape(-1))
-    bounded((*times, args[0].size))
-    return np.tile(args[0], times)
-
-
-def _range(_: Term, args: list[Any]) -> Any:
-    import numpy as np
-
-    start, end, step = (arg.reshape(-1)[0] for arg in args)
-    if step == 0 or abs((float(end) - float(start)) / float(step)) > SMALL:
-        raise Unfoldable("Range")
-    return np.arange(start, end, step, dtype=args[0].dtype)
-
-
-def _along(term: Term, args: list[Any]) -> Any:
-    """A weight times one factor for each entry of an axis, as folding a BatchNormalization does it."""
-    factor, axis = args[1].reshape(-1), int(term.attr("axis"))
-    if factor.size == 1:
-        return args[0] * factor[0]
-    groups = int(term.attr("group", 1))
-    return args[0] * _spread(args[0], factor, axis, groups)
-
-
-def _spread(weight: Any, factor: Any, axis: int, groups: int) -> Any:
-    """The factors shaped so that they meet the weight's axis; ConvTranspose has groups on axis 0."""
-    axis %= weight.ndim
-    if groups == 1:
-        return factor.reshape([-1 if at == axis else 1 for at in range(weight.ndim)])
-    import numpy as np
-
-    rows = factor.reshape(groups, -1).repeat(weight.shape[0] // groups, axis=0)
-    return np.reshape(rows, rows.shape + (1,) * (weight.ndim - 2))
-
-
-def _simple(name: str) -> Step:
-    def step(_: Term, args: list[Any]) -> Any:
-        import numpy as np
-
-        return getattr(np, name)(*args)
-
-    return step
-
-
-def _flat(_: Term, args: list[Any]) -> Any:
-    return args[0].reshape(-1)
-
-
-STEPS: Mapping[str, Step] = {
-    **{
-        op: _simple(name)
-        for op, name in (
-            *(("Add", "add"), ("Sub", "subtract"), ("Mul", "multiply"), ("Neg", "negative")),
-            *(("Sqrt", "sqrt"), ("Abs", "abs"), ("Exp", "exp"), ("Floor", "floor"), ("Ceil", "ceil")),
-            *(("Equal", "equal"), ("Less", "less"), ("Greater", "greater"), ("Not", "logical_not")),
-            *(("And", "logical_and"), ("Or", "logical_or"), ("Where", "where"), ("Reciprocal", "reciprocal")),
-            *(("Min", "minimum"), ("Max", "maximum"), ("Pow", "power")),
-        )
-    },
-    **{"Reshape": _reshape, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Flatten": _flatten},
-    **{"Transpose": _transpose, "Cast": _cast, "Div": _divide, "Gather": _gather, "Concat": _concat},
-    **{"Slice": _slice, "Shape": _shape, "ConstantOfShape": _filled, "Expand": _expand, "Range": _range},
-    "Tile": _tile,
-    **{"along": _along, "flat": _flat},
-}
+    shape = np.broadcast_shapes(*(arg.shape for arg in args if arg is not None))
+    if prod(shape) > limit:
+        raise Unfoldable("size")

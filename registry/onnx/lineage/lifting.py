@@ -7,22 +7,15 @@ What does not fit stays as it is, and then matches nothing in a float parent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from registry.onnx.lineage import packing, sums
+from registry.onnx.lineage import contrib, sums
 from registry.onnx.lineage.calls import Call, Unliftable
-from registry.onnx.lineage.dequantizing import (
-    MOVING,
-    bias,
-    channel_axis,
-    checked,
-    dequantized,
-    fake,
-    partnered,
-    tensor_of,
-)
+from registry.onnx.lineage.dequantizing import MOVING, bias, checked, dequantized, partnered
 from registry.onnx.lineage.normal import normal
-from registry.onnx.lineage.terms import CONST, INTEGERS, Params, Term
+from registry.onnx.lineage.operating import integers, operand, quantized
+from registry.onnx.lineage.opsets import scalar
+from registry.onnx.lineage.terms import CONST, FAKE, INTEGERS, QUANT, Params, Term
 from registry.onnx.operators import MICROSOFT
 
 Lift = Callable[[Call], "list[Term] | None"]
@@ -43,43 +36,16 @@ def lifted(call: Call) -> list[Term]:
     return normal(call)
 
 
-def operand(call: Call, value: int, scale: int, zero: int, axis: int = -1) -> Term:
-    """The float term of a quantized operand. Raises Unliftable."""
-    params = Params(call.arg(scale), call.arg(zero), "", axis, None, call.operator)
-    return dequantized(call.terms, call.arg(value), params)
-
-
-def quantized(call: Call, term: Term, scale: int, zero: int) -> list[Term]:
-    """The operator's output as integers; float where it has no scale for it."""
-    if call.arg(scale) is None:
-        return [term]
-    return [_integers(call, term, call.arg(scale), call.arg(zero), {})]
-
-
-def _integers(
-    call: Call, term: Term, scale: Term | None, zero: Term | None, attrs: Mapping[str, Any]
-) -> Term:
-    """Integers of ``term``. Raises Unliftable for a scale that is neither a constant nor computed from it."""
-    written = attrs.get("axis", 1)
-    axis = channel_axis(scale, written if isinstance(written, int) else 1)
-    kind = zero.payload.kind if zero is not None and zero.op == CONST else "UINT8"
-    made = call.terms.make(INTEGERS, (term, scale, zero), {"kind": kind, "axis": axis})
-    if scale is None or (tensor_of(scale) is None and not sums.computed(made)):
-        raise Unliftable("scale")
-    return made
-
-
 def _quantize(call: Call) -> list[Term]:
     if not call.full().keys() <= {"axis"}:  # blocks or another type of activations
         raise Unliftable("attributes")
-    return [_integers(call, checked(call.arg(0)), call.arg(1), call.arg(2), call.attrs)]
+    return [integers(call, checked(call.arg(0)), call.arg(1), call.arg(2), call.attrs)]
 
 
 def _dequantize(call: Call) -> list[Term]:
     if not call.full().keys() <= {"axis", "block_size"}:
         raise Unliftable("attributes")
     axis, block = call.attrs.get("axis", 1), call.attrs.get("block_size", 0)
-    assert isinstance(axis, int) and isinstance(block, int)
     params = Params(call.arg(1), call.arg(2), "", axis, block or None, call.operator)
     return [dequantized(call.terms, call.arg(0), params)]
 
@@ -136,66 +102,24 @@ def _where(call: Call) -> list[Term]:
     return quantized(call, normal(call.plain("Where", args, {}))[0], 7, 8)
 
 
-def _attention(call: Call) -> list[Term]:
-    args = (operand(call, 0, 3, 6), operand(call, 1, 4, 7), call.arg(2), call.arg(5), call.arg(8))
-    plain = Call(call.terms, "Attention", MICROSOFT, 1, args, call.attrs, call.outputs, call.opset)
-    return normal(plain)
+def _pad(call: Call) -> list[Term] | None:
+    """A fill that stands for the number 0 is none, however it is quantized."""
+    value = call.arg(2)
+    while value is not None and value.op == FAKE:
+        value = value.args[0]
+    if value is None or not _is_nothing(value):
+        return None
+    return normal(call.plain("Pad", (*call.args[:2], None, *call.args[3:]), call.attrs))
 
 
-def _embedding(call: Call) -> list[Term]:
-    held = (operand(call, 2 + at, 8 + at, 13 + at) if call.arg(2 + at) else None for at in range(5))
-    args = (call.arg(0), call.arg(1), *held, call.arg(7))
-    return normal(
-        Call(call.terms, "EmbedLayerNormalization", MICROSOFT, 1, args, call.attrs, call.outputs, call.opset)
-    )
-
-
-def _to_float(call: Call) -> list[Term]:
-    """MatMulIntegerToFloat"""
-    call.only()
-    args = (operand(call, 0, 2, 4), operand(call, 1, 3, 5))
-    return _added(call, normal(call.plain("MatMul", args, {}))[0], call.arg(6))
-
-
-def _dynamic_matmul(call: Call) -> list[Term]:
-    call.only()
-    args = (while_running(call, call.arg(0)), operand(call, 1, 2, 3))
-    return _added(call, normal(call.plain("MatMul", args, {}))[0], call.arg(4))
-
-
-def while_running(call: Call, term: Term | None) -> Term:
-    """A value that the operator itself quantizes as it runs. Raises Unliftable."""
-    params = Params(None, None, "UINT8", None, None, call.operator, dynamic=True)
-    return fake(call.terms, checked(term), params, "")
-
-
-def _added(call: Call, product: Term, added: Term | None) -> list[Term]:
-    return [product] if added is None else normal(call.plain("Add", (product, added), {}))
-
-
-def _lstm(call: Call) -> list[Term]:
-    args = list(call.args[:8])
-    args[:3] = [while_running(call, args[0]), packing.gates(call, 1, 8), packing.gates(call, 2, 10)]
-    return normal(call.plain("LSTM", tuple(args), call.attrs))
-
-
-def _nbits(call: Call) -> list[Term]:
-    level = call.attrs.get("accuracy_level", 0)
-    source = checked(call.arg(0))
-    if isinstance(level, int) and level:
-        kind = {1: "FLOAT", 2: "FLOAT16", 3: "BFLOAT16", 4: "INT8"}.get(level, str(level))
-        source = fake(call.terms, source, Params(None, None, kind, None, None, call.operator, True), "")
-    product = normal(call.plain("MatMul", (source, packing.nbits(call)), {}))[0]
-    return _added(call, product, call.arg(5))
-
-
-def _bnb4(call: Call) -> list[Term]:
-    return normal(call.plain("MatMul", (call.arg(0), packing.bnb4(call)), {}))
-
-
-def _gather(call: Call) -> list[Term]:
-    axis = {"axis": call.attrs.get("gather_axis", 0)}
-    return normal(call.plain("Gather", (packing.table(call), call.arg(1)), axis))
+def _is_nothing(value: Term) -> bool:
+    """Whether a constant is the number 0."""
+    if value.op != QUANT:
+        return scalar(value) == 0 and value.op == CONST and value.payload.kind.endswith("FLOAT")
+    if value.payload.shape not in ((), (1,)):
+        return False
+    zero = value.payload.zero_point()
+    return not (value.payload.numbers() != (0 if zero is None else zero)).any()
 
 
 def _largest(call: Call) -> list[Term] | None:
@@ -216,7 +140,7 @@ LIFTS: Final[Mapping[tuple[str, str], Lift]] = {
     **dict.fromkeys((("", "QLinearConv"), (MICROSOFT, "QLinearConv")), _conv),
     **dict.fromkeys((("", "QLinearMatMul"), (MICROSOFT, "QLinearMatMul")), _binary("MatMul")),
     **dict.fromkeys((("", "ArgMax"), ("", "ArgMin")), _largest),
-    ("", "Mul"): sums.scaled,
+    **{("", "Mul"): sums.scaled, ("", "Pad"): _pad},
     **{(MICROSOFT, f"QLinear{op}"): _binary(op) for op in ("Add", "Mul")},
     **{
         (MICROSOFT, f"QLinear{op}"): _unary(op)
@@ -225,12 +149,5 @@ LIFTS: Final[Mapping[tuple[str, str], Lift]] = {
     (MICROSOFT, "QGemm"): _gemm,
     (MICROSOFT, "QLinearConcat"): _concat,
     (MICROSOFT, "QLinearWhere"): _where,
-    (MICROSOFT, "QAttention"): _attention,
-    (MICROSOFT, "QEmbedLayerNormalization"): _embedding,
-    (MICROSOFT, "MatMulIntegerToFloat"): _to_float,
-    (MICROSOFT, "DynamicQuantizeMatMul"): _dynamic_matmul,
-    (MICROSOFT, "DynamicQuantizeLSTM"): _lstm,
-    (MICROSOFT, "MatMulNBits"): _nbits,
-    (MICROSOFT, "MatMulBnb4"): _bnb4,
-    (MICROSOFT, "GatherBlockQuantized"): _gather,
+    **{(MICROSOFT, op): lift for op, lift in contrib.LIFTS.items()},
 }

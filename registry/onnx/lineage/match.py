@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from registry.errors import InvalidModel
 from registry.onnx.lineage import attributes, constants, recovery
-from registry.onnx.lineage.building import Builder, Built, Spare
+from registry.onnx.lineage.building import Builder
+from registry.onnx.lineage.frames import Built, Spare
 from registry.onnx.lineage.leaves import FloatLeaf, Matching, Mismatch, QuantLeaf
 from registry.onnx.lineage.lifting import lifted
 from registry.onnx.lineage.matching import Walk
+from registry.onnx.lineage.opsets import scalar
 from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Constant, Term
 from registry.onnx.loaded import Loaded
 
@@ -59,28 +61,48 @@ def _signature(child: Built, parent: Built) -> Iterator[Mismatch]:
             yield Mismatch(name, "input", "its type is not the parent's")
     for name in child.idle[: len(child.idle) if not parent.idle else 0]:
         yield Mismatch(name, "function", "no node calls it")
+    for name in child.twice:
+        yield Mismatch(name, "value", "two values have this name")
     for spare in child.stuck:
         yield Mismatch(spare.name, spare.operator, "waits for its own output")
 
 
 def _dead(walk: Walk) -> Iterator[Mismatch]:
     """Nodes without effect: explained only where the parent has the same ones."""
-    spare = list(walk.parent.dead)
+    known, spare = _told(walk.parent), _by_look(walk.parent.dead)
     for dead in walk.child.dead:
-        other = next((one for one in spare if _alike(dead, one)), None)
-        if other is None or dead.term is None or other.term is None:
-            yield Mismatch(dead.name, dead.operator, "nothing depends on it")
+        if dead.term is not None and (scalar(dead.term) in known or _repeated(walk.child, dead, dead.term)):
             continue
-        spare.remove(other)
-        walk.compare([(dead.term, other.term)])
+        others = spare.get(_look(dead), [])
+        if not others or dead.term is None:
+            yield Mismatch(dead.name, dead.operator, "nothing depends on it")
+        else:
+            walk.compare([(dead.term, others.pop())])
 
 
-def _alike(one: Spare, other: Spare) -> bool:
-    if one.term is None or other.term is None:
-        return False
-    if one.term.op == other.term.op == CONST:
-        return _content(one.term.payload) == _content(other.term.payload)
-    return recovery.like(one.term, other.term)
+def _by_look(spares: list[Spare]) -> dict[tuple[object, ...], list[Term]]:
+    found: dict[tuple[object, ...], list[Term]] = {}
+    for spare in spares:
+        if spare.term is not None:
+            found.setdefault(_look(spare), []).append(spare.term)
+    return found
+
+
+def _look(spare: Spare) -> tuple[object, ...]:
+    if spare.term is not None and spare.term.op == CONST:
+        return _content(spare.term.payload)
+    bare = recovery.bare(spare.term) if spare.term is not None else None
+    return (bare.op, bare.sign, bare.constant) if bare is not None else ()
+
+
+def _repeated(child: Built, dead: Spare, term: Term) -> bool:
+    """Whether a spare QuantizeLinear or DequantizeLinear only repeats one that takes part."""
+    return term.id in child.live and dead.operator.endswith(("QuantizeLinear", "DequantizeLinear"))
+
+
+def _told(parent: Built) -> set[object]:
+    """Numbers that the parent has as attributes: raising its operator set makes constants of them."""
+    return {value for term in parent.terms.all for _, value in term.attrs if isinstance(value, float)}
 
 
 def _anchor(walk: Walk) -> None:
@@ -114,10 +136,11 @@ def _reached(built: Built) -> Iterator[Term]:
 
 def _left(walk: Walk) -> Iterator[Mismatch]:
     """The child's terms that met nothing of the parent."""
+    listed = {(fault.name, fault.operator) for fault in walk.faults.values()}
     for term in _reached(walk.child):
         if term.id not in walk.of_child and term.op not in (CONST, QUANT) and not term.constant:
             name, operator = term.node or term.name or term.op, term.operator or term.op
-            if not any(fault.name == name and fault.operator == operator for fault in walk.faults.values()):
+            if (name, operator) not in listed:
                 yield Mismatch(name, operator, "matches nothing of the parent")
 
 
@@ -153,8 +176,10 @@ def _unused(child: Built, parent: Built) -> Iterator[str]:
     known = {
         _content(constant) for constant in (*held, *parent.unused) if (constant.kind, constant.dims) in shapes
     }
+    told = _told(parent)
     for constant in child.unused:
-        if _content(constant) not in known:
+        lone = constant.size == 1 and constant.kind in _FLOATING and constant.value().item() in told
+        if _content(constant) not in known and not lone:
             yield constant.name
 
 

@@ -9,14 +9,17 @@ from collections.abc import Iterable
 
 from registry.errors import InvalidModel
 from registry.onnx.lineage import constants, recovery
-from registry.onnx.lineage.building import Built
 from registry.onnx.lineage.dequantizing import tensor_of
-from registry.onnx.lineage.leaves import Activation, Mismatch, Pair
-from registry.onnx.lineage.ranks import Ranks
+from registry.onnx.lineage.folding import integers
+from registry.onnx.lineage.frames import Built
+from registry.onnx.lineage.kinds import Kinds
+from registry.onnx.lineage.leaves import Activation, FloatLeaf, Mismatch, Pair
 from registry.onnx.lineage.removed import implied
 from registry.onnx.lineage.rewriting import Rewriter
-from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Params, Term, commutes
+from registry.onnx.lineage.shapes import Shapes
+from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Params, Term, commutes, leaves
 
+_VISITS = 8  # pairs looked at for each term, on average
 _REWRITES = 16  # of one term
 
 
@@ -32,17 +35,21 @@ class Walk:
         self.values: dict[tuple[str, str], None] = {}
         self.faults: dict[tuple[str, str, str], Mismatch] = {}
         self.variants: dict[str, None] = {}
-        self.ranks = (Ranks(child.terms), Ranks(parent.terms))
-        self._rewriter = Rewriter(parent.terms, self.ranks[1])
+        self._shapes = Shapes(parent.terms)
+        self._rewriter = Rewriter(parent.terms, self._shapes, Kinds(parent.terms))
         self._work: list[tuple[Term, Term]] = []
         self._seen: set[tuple[int, int]] = set()
 
     def compare(self, pairs: Iterable[tuple[Term, Term]]) -> None:
         """Match terms and all that goes into them. Raises InvalidModel."""
         self._work.extend(reversed(list(pairs)))
+        most = _VISITS * (len(self.child.terms.all) + len(self.parent.terms.all))
         while self._work:
             child, parent = self._work.pop()
-            if (child.id, parent.id) not in self._seen:
+            if len(self._seen) > most:  # two graphs that differ everywhere: enough is known
+                self._work.clear()
+                self.fault(child, "too much differs to go on")
+            elif (child.id, parent.id) not in self._seen:
                 self._seen.add((child.id, parent.id))
                 self._visit(child, parent)
 
@@ -63,8 +70,15 @@ class Walk:
             parent = parent.args[0]
         if child.constant and parent.constant:
             self._constants(child, parent)
+        elif child.constant and self._told(child, parent):
+            self._take(child, parent)
         elif not self._same(child, parent) and not self._rewritten(child, parent):
             self._recover(child, parent)
+
+    def _told(self, child: Term, parent: Term) -> bool:
+        """Whether a constant of the child is what the parent computes from shapes that it knows."""
+        numbers, shape = self._shapes.vector(parent), self._shapes.of(parent)
+        return numbers is not None and numbers == integers(child) and shape == constants.shape_of(child)
 
     def _same(self, child: Term, parent: Term) -> bool:
         """Take two terms of one operator; their arguments come next."""
@@ -94,7 +108,7 @@ class Walk:
         source = parent.args[0] if parent.args else None
         if one != other or source is None or not all(isinstance(axis, int) for axis in axes):
             return False
-        rank = self.ranks[1].of(source)
+        rank = self._shapes.rank(source)
         return rank is not None and len({axis + rank if axis < 0 else axis for axis in axes}) == 1
 
     def _queue(self, child: Term, parent: Term) -> None:
@@ -136,7 +150,7 @@ class Walk:
         tried = {parent.id}
         queue: list[tuple[tuple[str, ...], Term]] = [((), parent)]
         for labels, at in queue:
-            for label, found in self._rewriter.alternatives(at, child.op):
+            for label, found in self._rewriter.alternatives(at, child):
                 if found.id in tried or len(tried) > _REWRITES:
                     continue
                 tried.add(found.id)
@@ -182,7 +196,7 @@ class Walk:
             self.fault(child, f"computes a constant that is not the parent's: {error}")
 
     def _leaves(self, child: Term, parent: Term) -> None:
-        self.of_parent.update(leaf.id for leaf in constants.leaves(parent))
+        self.of_parent.update(leaf.id for leaf in leaves(parent))
         try:
             found = constants.pair(self.parent.terms, child, parent)
         except (constants.Differs, InvalidModel) as error:
@@ -199,3 +213,9 @@ class Walk:
             self.fault(term, reason)
         for one, other in recovery.onward(child, parent):
             self._work.append((one, other))
+
+
+def _weight(source: Term | None) -> FloatLeaf | None:
+    """The float constant that is quantized as the model runs."""
+    found = constants.leaf_of(source) if source is not None else None
+    return found if isinstance(found, FloatLeaf) else None

@@ -10,6 +10,7 @@ from typing import Final
 
 from registry.onnx.lineage import opsets
 from registry.onnx.lineage.calls import Call
+from registry.onnx.lineage.constants import shape_of
 from registry.onnx.lineage.folding import integers
 from registry.onnx.lineage.terms import Term, dims
 
@@ -93,7 +94,7 @@ def _transpose(call: Call) -> list[Term]:
 def _conv(call: Call) -> list[Term]:
     """The bias apart; attributes that only repeat what the weight's shape says dropped."""
     attrs, weight, bias = call.full(), call.arg(1), call.arg(2)
-    shape = dims(weight) if weight is not None else None
+    shape = shape_of(weight) if weight is not None else None
     if shape is not None and attrs.get("kernel_shape") == shape[2:]:
         del attrs["kernel_shape"]
     found = call.same(opsets.window(attrs), call.arg(0), weight)

@@ -1,4 +1,4 @@
-"""What fills up the last byte or block of packed numbers: nobody computes with it, so nothing may hide there."""
+"""What fills up the last byte or block of packed numbers: nobody computes with it, so nothing hides there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def _rows(leaf: QuantLeaf) -> str:
     import numpy as np
 
     count, length = leaf.shape
-    rest = _unpacked(array(leaf.contents, leaf.integers), leaf.bits).reshape(count, -1)[:, length:]
+    held = array(leaf.contents, leaf.integers).reshape(count, -1)
+    first = length * leaf.bits // 8  # the byte where a row's padding may begin
+    tail = np.ascontiguousarray(held[:, first:])
+    rest = _unpacked(tail, leaf.bits).reshape(count, -1)[:, length - first * 8 // leaf.bits :]
     if not rest.size or not rest.any():
         return ""
     zero = leaf.zero_point()

@@ -84,8 +84,8 @@ def _how(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     if not bounded:
         return ("one known recipe gives every quantized constant",)
     return (
-        f"{len(bounded)} of {len(quantized)} quantized constants have another scale or zero point than a known "
-        f"recipe gives; their integers are the nearest ones",
+        f"{len(bounded)} of {len(quantized)} quantized constants have another scale or zero point than a "
+        "known recipe gives; their integers are the nearest ones",
     )
 
 
@@ -125,7 +125,8 @@ def _lineage(
     nodes = _nodes(matching)
     found = (replayed.reason, *reasons) if replayed.reason else reasons
     if replayed.recipe is not None:
-        verdict, found = "replayed", (replayed.reason, "activation parameters included")
+        extra = ("scales and zero points of activations included",) if _open(matching) else ()
+        verdict, found = "replayed", (replayed.reason, *extra)
     return Lineage(
         verdict=verdict,
         reasons=found[:_REASONS],

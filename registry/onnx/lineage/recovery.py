@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from registry.onnx.lineage.constants import leaves
 from registry.onnx.lineage.dequantizing import same_zero
 from registry.onnx.lineage.folding import small
-from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Params, Term
+from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Params, Term, leaves
 
 _NEAR = 64  # terms looked at behind a difference
 _LEAVES = frozenset((CONST, QUANT))

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from registry.onnx.lineage import extents, folding
 from registry.onnx.lineage.constants import shape_of
+from registry.onnx.lineage.kinds import Kinds
 from registry.onnx.lineage.opsets import scalar
-from registry.onnx.lineage.ranks import Ranks
+from registry.onnx.lineage.shapes import Shapes
 from registry.onnx.lineage.terms import Term, Terms
 
 _LINEAR = {"Conv": 0, "ConvTranspose": 1, "MatMul": -1}  # axis of the output channels in the weight
+_END = (1 << 63) - 1  # as the end of a Slice: whatever comes
 _IDLE = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
 
 
@@ -22,14 +25,18 @@ class Rewriter:
     """Rewrites terms of one model, the parent."""
 
     terms: Terms
-    ranks: Ranks
+    shapes: Shapes
+    kinds: Kinds
 
-    def alternatives(self, term: Term, wanted: str) -> Iterator[tuple[str, Term]]:
-        """What may stand in place of ``term`` where an operator ``wanted`` is, and what that is called."""
+    def alternatives(self, term: Term, child: Term) -> Iterator[tuple[str, Term]]:
+        """What may stand in place of ``term`` where the child has ``child``, and what that is called."""
+        wanted = child.op
         if wanted in ("Bias", "Add", *_LINEAR) and (folded := self._folded(term)) is not None:
             yield "folded", folded
         if wanted == "Add" and (added := self._added(term)) is not None:
             yield "raw", added
+        if wanted == "Resize" and (nearest := self._nearest(term)) is not None:
+            yield "upgraded", nearest
         if wanted == "Reshape" and (rows := self._rows(term)) is not None:
             yield "upgraded", rows
         if (clip := self._clipped(term)) is not None:
@@ -40,6 +47,8 @@ class Rewriter:
             yield "optimized", padded
         if (idle := self._idle(term)) is not None:
             yield "optimized", idle
+        if wanted == "Reshape" and (spelled := self._spelled(term, child)) is not None:
+            yield "optimized", spelled
 
     def _folded(self, term: Term) -> Term | None:
         """BatchNormalization, Mul and Add by constants taken into the weights of the operator before."""
@@ -134,7 +143,7 @@ class Rewriter:
         axis, source = term.attr("axis"), term.arg(0)
         if not term.attr("together") or not isinstance(axis, int) or source is None:
             return None
-        rank = self.ranks.of(source)
+        rank = self.shapes.rank(source)
         if axis != -1 and (rank is None or axis != rank - 1):
             return None
         return self.terms.make(term.op, term.args, {"axis": -1})
@@ -147,6 +156,18 @@ class Rewriter:
         make = self.terms.make
         flat = make("Flatten", (source,), {} if axis == 1 else {"axis": axis})
         return make("Reshape", (make(term.op, (flat,), {"axis": -1}), make("Shape", (source,))))
+
+    def _nearest(self, term: Term) -> Term | None:
+        """The nearest neighbour, enlarging by whole numbers, is the same however coordinates are counted."""
+        scales = folding.small(term.arg(2))
+        if term.op != "Resize" or scales is None or term.attr("mode", b"nearest") != b"nearest":
+            return None
+        if (scales < 1).any() or (scales != scales.round()).any():
+            return None
+        counted = ("coordinate_transformation_mode", "nearest_mode")
+        return self.terms.make(
+            "Resize", term.args, {key: held for key, held in term.attrs if key not in counted}
+        )
 
     def _padded(self, term: Term) -> Term | None:
         """Zeros that a Pad puts around a convolution's input, as its own padding."""
@@ -165,8 +186,31 @@ class Rewriter:
         attrs = dict(term.attrs) | {"pads": tuple(a + b for a, b in zip(own, spatial, strict=True))}
         return self.terms.make("Conv", (inner.args[0], *term.args[1:]), attrs)
 
+    def _spelled(self, term: Term, child: Term) -> Term | None:
+        """A Reshape to the same shape, told another way: constant where it was computed."""
+        shape, source = child.attr("shape"), self.shapes.of(term.arg(0))
+        if term.op != "Reshape" or shape is None or source is None:
+            return None
+        keep = bool(child.attr("allowzero", 0))
+        found, wanted = self.shapes.of(term), extents.reshaped(source, shape, keep, term.id)
+        if found is None or wanted is None or len(found) != len(wanted):
+            return None
+        unlike = [at for at, (one, other) in enumerate(zip(found, wanted, strict=True)) if one != other]
+        if len(unlike) > 1 or (
+            unlike and shape[unlike[0]] != -1
+        ):  # the one that is left follows from the rest
+            return None
+        return self.terms.make("Reshape", (term.args[0],), child.attrs)
+
     def _idle(self, term: Term) -> Term | None:
-        """An operator that changes nothing: adding 0, multiplying by 1."""
+        """An operator that changes nothing: adding 0, multiplying by 1, expanding to the same shape."""
+        if term.op == "Expand" and (shape := self.shapes.of(term)) is not None:
+            return term.args[0] if shape == self.shapes.of(term.args[0]) else None
+        if term.op == "Cast" and len(term.attrs) == 1 and (source := term.args[0]) is not None:
+            return source if self.kinds.of(source) == term.attr("to") else None
+        if term.op == "Slice" and len(term.args) == 1 and not any(term.attr("starts") or (1,)):
+            whole = all(end == _END for end in term.attr("ends") or (0,)) and term.attr("steps") is None
+            return term.args[0] if whole else None
         if term.op not in _IDLE or len(term.args) != 2 or term.constant:
             return None
         number = scalar(term.args[1])

@@ -46,9 +46,9 @@ ROUNDINGS = (NUMPY, KERNEL_NBITS, KERNEL_QDQ, GATHER, *_OTHERS)
 
 def in_order(layout: str, blockwise: bool) -> tuple[Rounding, ...]:
     """All ways, the likeliest for this layout of a leaf first."""
-    first = {"nbits": KERNEL_NBITS, "gather": GATHER}.get(layout, NUMPY)
-    second = KERNEL_QDQ if blockwise and first is NUMPY else NUMPY
-    return (first, *(one for one in (second, *ROUNDINGS) if one is not first))
+    usual = KERNEL_QDQ if blockwise else NUMPY
+    first = {"nbits": KERNEL_NBITS, "gather": GATHER}.get(layout, usual)
+    return (first, *(one for one in ROUNDINGS if one is not first))
 
 
 class Tensors(NamedTuple):

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 # own type (ONNX Runtime before 1.20); "rounded" as mixed, but the zero point comes from the rounded scale
 # (its blockwise quantizer); "single" does everything in float32; "inverse" multiplies by 1 / width.
 ARITHMETICS = ("double", "mixed", "rounded", "single", "inverse")
+_LEAST = 1e-4  # the shortest range in ONNX Runtime's settings for accelerators
 
 
 class Scaling(NamedTuple):
     """``way``: "symmetric" (twice the largest magnitude over ``width``), "asymmetric" (the range, with 0 in
     it, over ``width``), "peak" (the value furthest from 0 becomes the lowest level, so that scales may be
     negative: MatMulNBits), or "blocks" (asymmetric, as the 4-bit kernels do it; ``arithmetic`` "away" or
-    "even" says how they round the zero point). ``low`` and ``high`` are the levels in use."""
+    "even" says how they round the zero point). ``low`` and ``high`` are the levels in use. ``least`` is the
+    shortest range that is allowed (ONNX Runtime's MinimumRealRange; the name leaves it out, for it concerns
+    few tensors)."""
 
     way: str
     low: int
@@ -35,6 +38,7 @@ class Scaling(NamedTuple):
     width: int
     arithmetic: str
     signed: bool
+    least: float = 0.0
 
     @property
     def name(self) -> str:
@@ -62,6 +66,14 @@ def _ranges(kind: str) -> tuple[tuple[int, int], ...]:
 
 def scalings(kind: str, blockwise: bool) -> Iterator[Scaling]:
     """Every known recipe for this integer type, the likelier first."""
+    found = tuple(_full(kind, blockwise))
+    yield from found
+    if not blockwise:
+        plain = (one for one in found if one.arithmetic == "double" and one.width < one.high - one.low + 1)
+        yield from (one._replace(least=_LEAST) for one in plain)
+
+
+def _full(kind: str, blockwise: bool) -> Iterator[Scaling]:
     low, high = levels(kind)
     signed = low < 0
     if blockwise:
@@ -87,6 +99,8 @@ def expected(scaling: Scaling, found: Extremes) -> tuple[Array, Array]:
 
     zero = np.zeros((), found.low.dtype)
     low, high = np.minimum(found.low, zero), np.maximum(found.high, zero)
+    if scaling.least:
+        high = np.maximum(high, low + np.asarray(scaling.least, low.dtype))
     with np.errstate(all="ignore"):
         if scaling.way == "peak":
             return _peak(scaling, low, high)

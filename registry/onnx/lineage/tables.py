@@ -7,6 +7,7 @@ blockwise_quant_block_bnb4.h has them; the bounds are constants of their own, no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from registry.onnx.lineage.grid import Grid, extremes, of_leaf
@@ -94,14 +95,20 @@ def encode(kind: str, quotients: Array) -> Array:
     import numpy as np
 
     if kind == "NF4":
-        bounds = np.asarray(_NF4_BOUNDS, np.float32)
-        return (
-            np.searchsorted(bounds, quotients.reshape(-1), side="left").reshape(quotients.shape).astype("u1")
-        )
-    bounds = np.asarray(_FP4_BOUNDS, np.float32)
-    place = np.searchsorted(bounds, np.abs(quotients).reshape(-1), side="left").reshape(quotients.shape)
-    found = np.asarray(_FP4_CODES, np.uint8)[place]
-    return found + np.where(quotients < 0, np.uint8(_SIGN), np.uint8(0))
+        return _above(quotients, _NF4_BOUNDS)
+    found = np.asarray(_FP4_CODES, np.uint8)[_above(np.abs(quotients), _FP4_BOUNDS)]
+    found += np.where(quotients < 0, np.uint8(_SIGN), np.uint8(0))
+    return found
+
+
+def _above(values: Array, bounds: Sequence[float]) -> Array:
+    """How many of the bounds each value lies above; faster than a search while they are few."""
+    import numpy as np
+
+    found = np.zeros(values.shape, np.uint8)
+    for bound in bounds:
+        found += values > np.float32(bound)
+    return found
 
 
 def _ranks(kind: str) -> list[int]:

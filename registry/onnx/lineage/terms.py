@@ -6,7 +6,7 @@ outputs stands once for each, with the same arguments. ``id`` rises from argumen
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -187,7 +187,9 @@ def _sign(op: str, args: tuple[Term | None, ...], output: int) -> int:
 
 
 def dims(term: Term) -> tuple[int, ...] | None:
-    """The shape of a constant leaf."""
+    """The shape of a constant leaf, quantized as the model runs or not."""
+    while term.op == FAKE and term.args[0] is not None:
+        term = term.args[0]
     if term.op == CONST:
         found: tuple[int, ...] = term.payload.dims
         return found
@@ -200,3 +202,17 @@ def dims(term: Term) -> tuple[int, ...] | None:
 def commutes(op: str) -> bool:
     """Whether the operator takes its arguments in any order."""
     return op in _EITHER
+
+
+def leaves(term: Term) -> Iterator[Term]:
+    """The constants that an expression is made from, each once."""
+    seen: set[int] = set()
+    work = [term]
+    while work:
+        at = work.pop()
+        if at.id in seen:
+            continue
+        seen.add(at.id)
+        if at.op == CONST:
+            yield at
+        work.extend(arg for arg in at.args if arg is not None)

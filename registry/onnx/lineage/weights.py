@@ -44,7 +44,7 @@ def judge_weight(
     weights: Array,
     *,
     exact: bool = True,
-    widen: Widen | None = None,
+    widen: Sequence[Widen] = (),
     ways: Sequence[Rounding] = (),
 ) -> Judgement:
     """``weights`` in the leaf's logical shape; ``exact`` is False where arithmetic made them. ``ways`` are

@@ -26,6 +26,7 @@ _TITLE = 46  # characters of a weight's name
 _DETAIL = 78  # of the line below it
 _HEAD = 110  # characters of the headline
 _DPI = 110
+_HEADROOM = 1.08  # of the axis over the highest bar
 _INK, _BAR, _END, _STRIP = "#24292f", "#4c78a8", "#e45756", "#54a24b"
 _METADATA: Final[dict[str, dict[str, Any]]] = {
     "png": {"Software": None},
@@ -91,7 +92,7 @@ def _headline(figure: Figure, profile: Profile, drawn: int, height: float) -> No
         told = "the file stores no quantized weights"
     _write(figure, name, height - 0.3, height, size=12, weight="bold")
     _write(figure, f"{what}; {told}.  Bars: how often each level occurs,", height - 0.52, height)
-    end = "in red at the ends of the range. The green line below them: the levels that occur at all."
+    end = "in red at the ends of the range (cut off where far higher). Green: the levels that occur at all."
     _write(figure, end, height - 0.68, height)
 
 
@@ -134,41 +135,47 @@ def _bars(axes: Axes, levels: Levels) -> None:
     step = values[1] - values[0]
     edges = np.concatenate(([values[0] - step / 2], middles, [values[-1] + (values[-1] - values[-2]) / 2]))
     ends = np.isin(values, [end.value for end in levels.ends])
-    axes.stairs(np.where(ends, 0, shares), edges, fill=True, color=_BAR, lw=0)
-    axes.stairs(np.where(ends, shares, 0), edges, fill=True, color=_END, lw=0)
     top = _height(shares, ends)
-    used = counts > 0
-    axes.stairs(np.where(used, -0.03 * top, 0), edges, baseline=-0.08 * top, fill=True, color="white", lw=0)
-    _strip(axes, edges, used, top)
+    _steps(axes, np.where(ends, 0, shares), edges, _BAR)
+    _steps(axes, np.where(ends, shares, 0), edges, _END)
+    _strip(axes, edges, counts > 0, top)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(-0.1 * top, top)
-    _quiet(axes)
+    _ticks(axes, values, top)
+
+
+def _steps(axes: Axes, heights: Any, edges: Any, color: str) -> None:
+    """Bars without gaps; as one artist whose size is not asked for, since the axes have theirs."""
+    from matplotlib.patches import StepPatch
+
+    axes.add_artist(StepPatch(heights, edges, fill=True, color=color, lw=0))
 
 
 def _height(shares: Any, ends: Any) -> float:
     """Of the axis: room for the inner bars; a bar at an end may be cut off at four times their height."""
     inner = float(shares[~ends].max(initial=0.0))
-    return 1.08 * (min(float(shares.max()), 4 * inner) if inner else float(shares.max())) or 1.0
+    return _HEADROOM * (min(float(shares.max()), 4 * inner) if inner else float(shares.max())) or 1.0
 
 
 def _strip(axes: Axes, edges: Any, used: Any, top: float) -> None:
     """Runs of levels that occur, as bars below the histogram."""
     import numpy as np
+    from matplotlib.patches import Rectangle
 
     steps = np.flatnonzero(np.diff(np.concatenate(([0], used.astype(np.int8), [0]))))
-    runs = [
-        (edges[start], edges[stop] - edges[start])
-        for start, stop in zip(steps[::2], steps[1::2], strict=True)
-    ]
-    axes.broken_barh(runs, (-0.08 * top, 0.05 * top), facecolors=_STRIP, lw=0)
+    for start, stop in zip(steps[::2], steps[1::2], strict=True):
+        corner, width = (edges[start], -0.08 * top), edges[stop] - edges[start]
+        axes.add_artist(Rectangle(corner, width, 0.05 * top, color=_STRIP, lw=0))
 
 
-def _quiet(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.yaxis.set_major_locator(MaxNLocator(3, prune=None))
-    axes.xaxis.set_major_locator(MaxNLocator(6))
+def _ticks(axes: Axes, values: Any, top: float) -> None:
+    """A quarter of the range apart, and the largest share."""
+    low, high = float(values[0]), float(values[-1])
+    whole = all(float(value).is_integer() for value in (low, high)) and high - low > 2
+    quarter = (high + whole - low) / 4
+    places = [*(low + at * quarter for at in range(4)), high]
+    axes.set_xticks(places, [f"{place:.4g}" for place in places])
+    axes.set_yticks([0, top / _HEADROOM], ["0", f"{top / _HEADROOM:.2%}"])
     axes.tick_params(labelsize=7, length=2, color="#8c959f", labelcolor="#57606a")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -77,6 +77,8 @@ class Fuser:
         widths = (8, 16) if node.op_type in _ANY_WIDTH else (8,)
         if wide := sorted({self._type(one) for one in values if self._bits(one) not in widths}):
             return f"its integer kernel takes 8 bits only, here are {', '.join(wide)}"
+        if not values:
+            return _FLOAT_IN
         if node.op_type in _BOUNDS:
             return "" if self._is_bounded(scope, node) else _BOUNDING
         if node.op_type == "ArgMax":
@@ -138,7 +140,9 @@ class Fuser:
     def _is_bounded(self, scope: Scope, node: Node) -> bool:
         """Whether a Relu or Clip does nothing that rounding to its output's range does not do as well."""
         users = scope.users(node.outputs[0]) if node.outputs else []
-        if node.op_type != "Relu" or len(users) != 1 or (users[0].domain, users[0].op_type) not in QUANTIZE:
+        if node.op_type != "Relu" or len(users) != 1 or not users[0].outputs:
+            return False
+        if (users[0].domain, users[0].op_type) not in QUANTIZE:
             return False
         home = Home(scope, users[0].outputs[0])
         tensor = self._survey.tensors.get(home)
@@ -155,5 +159,6 @@ def _readers(home: Home) -> int:
     for user in home.scope.users(home.name):
         if (user.domain, user.op_type) not in DEQUANTIZE or not user.outputs:
             return 2
-        count += len(home.scope.users(user.outputs[0])) or 1
+        readers = home.scope.users(user.outputs[0])
+        count += len([one for one in readers if one.op_type not in ("Shape", "Size")]) or 1
     return count

@@ -15,6 +15,7 @@ from registry.onnx.wire import BYTES, Field, Wire, message
 
 ENTRIES: Final = 1000  # statements read from one file
 CHARACTERS: Final = 1 << 16  # of one value; the rest is not looked at
+TOTAL: Final = 1 << 20  # characters of all values together
 _NAME = 200  # characters of a key
 _DEPTH = 8  # JSON objects inside each other
 _SCALE = "SCALE_TENSOR"  # onnx.proto, TensorAnnotation
@@ -55,11 +56,20 @@ def metadata(loaded: Loaded) -> Metadata:
         elif field.number == 6:
             said.append(Said("doc_string", _text(wire, field)))
         elif field.number == 14:
-            said += _entry(wire, field, "")
+            said += _entry(wire, field, "") if len(said) < ENTRIES else ()
         elif field.number == 7:
             _graph(wire, field, said, annotations)
     producer = " ".join(filter(None, names))
-    return Metadata(producer, tuple(said[:ENTRIES]), tuple(annotations[:ENTRIES]))
+    return Metadata(producer, tuple(_bounded(said)), tuple(annotations))
+
+
+def _bounded(said: list[Said]) -> Iterator[Said]:
+    left = TOTAL
+    for one in said[:ENTRIES]:
+        left -= len(one.text)
+        if left < 0:
+            return
+        yield one
 
 
 def _graph(wire: Wire, field: Field, said: list[Said], annotations: list[Annotation]) -> None:
@@ -69,7 +79,7 @@ def _graph(wire: Wire, field: Field, said: list[Said], annotations: list[Annotat
         elif part.number == 14 and len(annotations) < ENTRIES:
             annotations.append(_annotation(wire, part))
         elif part.number == 16:
-            said += _entry(wire, part, "graph.")
+            said += _entry(wire, part, "graph.") if len(said) < ENTRIES else ()
 
 
 def _annotation(wire: Wire, field: Field) -> Annotation:

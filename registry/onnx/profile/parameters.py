@@ -83,7 +83,7 @@ def _unpacked(
     packed = np.frombuffer(contents.raw(zero), np.uint8)
     row = _row(tensor, scale)
     width = -(-row * tensor.bits // 8)  # bytes
-    if packed.size % width:
+    if not packed.size or packed.size % width:
         return unpack(packed, tensor.type, packed.size * 8 // tensor.bits)
     lines = unpack(packed, tensor.type, packed.size * 8 // tensor.bits).reshape(packed.size // width, -1)
     return lines[:, :row].ravel()

@@ -57,7 +57,7 @@ _Pattern = tuple[str, str, Callable[["re.Match[str]"], Wanted]]  # a word, its f
 _WORDS: Final[tuple[_Pattern, ...]] = (
     (r"q?(u?int)[-_ ]?(2|4|8|16)", "type", lambda m: m[1] + m[2]),
     (rf"({'|'.join(_TYPES)})", "type", lambda m: _TYPES[m[1]]),
-    (r"(\d{1,2})[-_ ]?bits?", "bits", lambda m: int(m[1])),
+    (r"([2-8]|16|32)[-_ ]?bits?", "bits", lambda m: int(m[1])),
     (r"weights?[-_ ]only", "mode", lambda m: "weight-only"),
     (r"(static|dynamic)(?:ally)?[-_ ]quanti[sz]\w*", "mode", lambda m: m[1]),
     (r"quanti[sz]e_(static|dynamic)", "mode", lambda m: m[1]),

@@ -105,7 +105,8 @@ def _cut(array: Array, value: Value) -> Iterator[Array]:
         raise _misshapen(array, value)
     for one in found:
         fits = shape is None or all(
-            not isinstance(dim, int) or dim == have for dim, have in zip(shape, one.shape, strict=True)
+            not isinstance(dim, int) or dim < 0 or dim == have
+            for dim, have in zip(shape, one.shape, strict=True)
         )
         if not fits:
             raise _misshapen(array, value)

@@ -50,3 +50,5 @@ def save(model: onnx.ModelProto, path: Path) -> None:
     # It turns the tensors of the model in memory into references to the file.
     onnx.save(model, path, save_as_external_data=True, location=f"{path.stem}.bin")
     onnx.load_external_data_for_model(model, str(path.parent))
+    for tensor in model.graph.initializer:
+        tensor.ClearField("data_location")

@@ -3,8 +3,8 @@
 In order: functions are inlined; initializers cease to be inputs; Constant nodes become initializers;
 recorded shapes are dropped, for some are stale; nodes get names and topological order; the default operator
 set is raised where the types ask for it; ONNX Runtime's basic optimizations run where the recipe says so;
-Gemm becomes MatMul and Add for the modes that know only MatMul, and what the static one mixes up is kept
-apart; shapes are inferred.
+Gemm becomes MatMul and Add for the modes that know only MatMul, and what the static one takes wrongly is
+set right; shapes are inferred.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from registry.errors import InvalidInput, InvalidModel
 from registry.onnx.external import resolve
-from registry.onnx.quantize.apart import separate_layouts, shield_subgraphs
+from registry.onnx.quantize.apart import flatten_biases, separate_layouts, shield_subgraphs
 from registry.onnx.quantize.gemm import split_gemms
 from registry.onnx.quantize.graphs import graphs, lift_constants, name_nodes, order
 from registry.onnx.quantize.hollow import hollowed, is_large, save
@@ -51,6 +51,7 @@ def prepare(
         excluded |= {split[name] for name in excluded if name in split}
     else:
         separate_layouts(model.graph)
+        flatten_biases(model.graph)
         shield_subgraphs(model.graph)
         order(model.graph)
     return _inferred(model), sorted(excluded)

@@ -31,7 +31,7 @@ _BINS = {"Entropy": 512, "Percentile": 2048, "Distribution": 2048}
 _FEWEST = {"Entropy": 129, "Percentile": 129, "Distribution": 512}  # 128 levels fill 128 bins: MinMax again
 _MOST = {"Entropy": 4096, "Percentile": 1 << 16, "Distribution": 1 << 16}  # Entropy takes their square
 _PERCENTILE = 99_999  # thousandths of a percent: ONNX Runtime's own
-_DEVIATIONS = 4000  # thousandths of a standard deviation
+_DEVIATIONS = 6000  # thousandths of a standard deviation
 _MAX_OPSET = 64
 _MAX_EXCLUDED = 10_000
 

@@ -18,6 +18,8 @@ from registry.errors import InvalidInput, InvalidModel, RegistryError, Unavailab
 from registry.onnx.quantize import frames
 from registry.progress import Progress
 
+# What a worker may know of our environment: no passphrases, no keys of a store.
+_KNOWN = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONHOME", "VIRTUAL_ENV")
 _PATIENCE = 2  # seconds that a worker gets to end on its own
 
 
@@ -28,7 +30,8 @@ class _Worker:
         self.owner = os.getpid()
         home = str(Path(registry.__file__).resolve().parents[1])
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
+        known = {name: os.environ[name] for name in _KNOWN if name in os.environ}
+        environment = {**known, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}
         self._process = subprocess.Popen(
             # -P: nothing in the working directory may pass for a module.
             [sys.executable, "-P", "-m", "registry.onnx.quantize.worker"],
@@ -44,6 +47,14 @@ class _Worker:
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
+
+    def abandon(self) -> None:
+        """Let go of our copies of the pipes: after a fork the process is our parent's."""
+        self._process.returncode = 0
+        for pipe in (self.jobs, self.answers):
+            os.close(pipe.fileno())  # what is buffered was not ours to send
+            with suppress(OSError):
+                pipe.close()
 
     def end(self, *, at_once: bool = False) -> int:
         """Wait for the process, or kill it; its exit status."""
@@ -91,9 +102,12 @@ def _take() -> _Worker:
     with _lock:
         while _idle:
             worker = _idle.pop()
-            # After a fork it is our parent's, and its pipes are not ours to use.
-            if worker.owner == os.getpid() and worker.alive():
+            if worker.owner != os.getpid():
+                worker.abandon()
+            elif worker.alive():
                 return worker
+            else:
+                worker.end()
     try:
         return _Worker()
     except OSError as error:

@@ -33,8 +33,8 @@ UNUSED_FUNCTION: Final = Rule(
 RULES: Final = (UNUSED, DEAD, UNUSED_FUNCTION)
 
 SMALL: Final = 16  # bytes: a leftover number or shape of an exporter, no payload
-_HEAD: Final = 16  # bytes that shape, type and lengths take
-_NAME: Final = 256  # bytes of a name that do not count
+_NAME: Final = 256  # bytes of a name that do not count, as long as there are no more
+_HEAD: Final = 64  # the same of shape, type and all else
 
 
 def check(subject: Subject) -> None:
@@ -101,11 +101,14 @@ def _carried(node: Node) -> int:
 
 
 def _size(tensor: Tensor) -> int:
-    """Bytes of a tensor, wherever they lie."""
+    """Bytes that a tensor carries, wherever they lie."""
     outside = 0
     if tensor.external is not None and all(0 <= dim < 1 << 40 for dim in tensor.dims):
         outside = prod(tensor.dims) * max(1, elements.bits(tensor.data_type) // 8)
-    return tensor.span.length - min(len(tensor.name.encode()) + _HEAD, _NAME) + outside
+    inside = sum(span.length for span in (*tensor.typed, *filter(None, (tensor.raw,))))
+    name = len(tensor.name.encode())
+    rest = tensor.span.length - inside - name
+    return inside + outside + (name if name > _NAME else 0) + (rest if rest > _HEAD else 0)
 
 
 def _unused(subject: Subject, place: Place, tensor: Tensor) -> None:

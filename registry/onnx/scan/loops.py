@@ -21,22 +21,29 @@ MOST_TRIPS: Final = 1 << 24  # no loop of a model's own runs that often
 
 def check(subject: Subject) -> None:
     """Report loops whose condition is constantly true and whose trip count does not bound them."""
+    rounds: dict[int, int] = {}  # of each place: how often the loops around run it
     for place in subject.places:
+        own = rounds.setdefault(id(place), 1)
         for node in place.nodes:
+            times = own
             if node.op_type == "Loop" and not node.domain:
-                _loop(subject, place, node)
+                times *= _loop(subject, place, node, own)
+            rounds.update((id(body), times) for body in subject.inner.get(id(node), ()))
 
 
-def _loop(subject: Subject, place: Place, node: Node) -> None:
+def _loop(subject: Subject, place: Place, node: Node, around: int) -> int:
+    """How often the body runs, as far as that is known."""
     trips, known = _number(subject, place, node, 0)
-    if not known or (trips is not None and trips <= MOST_TRIPS):
-        return
-    first, known = _number(subject, place, node, 1)
-    if (known and first is None) or first:
-        for body in subject.inner.get(id(node), ()):
-            if _goes_on(subject, body):
-                told = "no trip count" if trips is None else f"{trips} trips"
-                subject.found.add(ENDLESS, place.at(node), f"{told} and a condition that stays true")
+    first, told = _number(subject, place, node, 1)
+    bodies = subject.inner.get(id(node), ())
+    ends = not ((told and first is None) or first) or not all(_goes_on(subject, body) for body in bodies)
+    if not known or ends:
+        return 1
+    if trips is None or max(0, trips) * around > MOST_TRIPS:
+        count = "no trip count" if trips is None else f"{trips} trips times {around}"
+        subject.found.add(ENDLESS, place.at(node), f"{count} and a condition that stays true")
+        return 1
+    return max(1, trips)
 
 
 def _number(subject: Subject, place: Place, node: Node, position: int) -> tuple[int | None, bool]:

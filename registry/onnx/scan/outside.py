@@ -11,6 +11,7 @@ from registry.onnx.findings import Rule
 from registry.onnx.ir import ExternalEntry, Model, Tensor
 from registry.onnx.scan.collect import Collector
 from registry.onnx.scan.subject import Range, Subject
+from registry.onnx.wire import Wire
 
 MEMORY: Final = Rule(
     "external-memory-address",
@@ -66,14 +67,16 @@ GAP: Final = Rule(
     "external bytes that no tensor uses",
     "Between tensors only zeros for alignment are expected; other bytes are carried along unseen.",
 )
-KEY: Final = Rule(
-    "external-unknown-key",
+ENTRY: Final = Rule(
+    "external-entry",
     "medium",
-    "external data with a key that ONNX does not define",
+    "external data with an entry that ONNX does not define, or that occurs twice",
     "Readers ignore it, or follow it where others do not.",
 )
-RULES: Final = (MEMORY, ABSOLUTE, TRAVERSAL, ODD, MISSING, RANGE, OVERLAP, ITSELF, GAP, KEY)
+RULES: Final = (MEMORY, ABSOLUTE, TRAVERSAL, ODD, MISSING, RANGE, OVERLAP, ITSELF, GAP, ENTRY)
 
+_EXTERNAL_DATA = 13  # TensorProto.external_data
+_KEYS = frozenset(("location", "offset", "length", "checksum", "basepath"))
 _MARK = "_ORT_MEM_ADDR_"
 _DRIVE = ":"
 
@@ -84,6 +87,7 @@ def check(subject: Subject) -> None:
     used = subject.ranges
     for tensor in subject.model.tensors():
         if tensor.external is not None:
+            _entries(subject, tensor)
             found = _locate(subject, tensor, tensor.external, sizes)
             if found is not None:
                 used.setdefault(found[0], []).append(Range(found[1], found[1] + found[2], tensor.name))
@@ -93,6 +97,20 @@ def check(subject: Subject) -> None:
             subject.found.add(ITSELF, ranges[0].name, f"the data lies in {file!r}")
         else:
             _overlaps(subject, ranges)
+
+
+def _entries(subject: Subject, tensor: Tensor) -> None:
+    wire = Wire(subject.views[subject.path])
+    start, length = tensor.span
+    seen: set[str] = set()
+    for field in wire.fields(start, start + length):
+        if field.number == _EXTERNAL_DATA:
+            keys = [wire.text(part) for part in wire.fields(field.start, field.end) if part.number == 1]
+            for key in keys:
+                if key not in _KEYS or key in seen:
+                    severity = "high" if key in seen else None
+                    subject.found.add(ENTRY, tensor.name, f"the entry {key[:80]!r}", severity=severity)
+            seen.update(keys)
 
 
 def gaps(found: Collector, view: memoryview, ranges: Iterable[Range]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 from registry.onnx import elements
 from registry.onnx.findings import Rule
-from registry.onnx.ir import Node
+from registry.onnx.ir import Node, SparseTensor
 from registry.onnx.scan.abstract import Frame, Value
 from registry.onnx.scan.folding import HANDLERS
 from registry.onnx.scan.subject import Place, Subject
@@ -61,7 +62,8 @@ ATTRIBUTE: Final = Rule(
 )
 RULES: Final = (EXPLOSION, IMPOSSIBLE, TRAP, ZERO_DIVISOR, SHIFT, INDEX, ATTRIBUTE)
 
-LARGE: Final = 1 << 30  # bytes of one value, or of all that is computed from constants
+LARGE: Final = 1 << 30  # bytes of one value, or of all that is computed from constants, in a small model
+GROWTH: Final = 16  # so many times its files' bytes a model's values may have
 _HIGHEST: Final = (1 << 63) - 1
 _SIZES: Final = {  # attributes that are sizes: at least 1, and no more than a tensor can have
     **dict.fromkeys(("strides", "dilations", "kernel_shape", "blocksize", "group"), 1 << 24),
@@ -81,11 +83,29 @@ def check(subject: Subject) -> None:
         outer = frames.get(id(place.outer)) if place.outer is not None else None
         frame = Frame(place, subject.contents, subject.views[subject.path], outer)
         frames[id(place)] = frame
+        for sparse in place.sparse:
+            total += _filled_in(subject, place.on(sparse.values.name), sparse)
         for node in place.nodes:
             if not node.domain:
                 total += _node(subject, frame, place, node)
-    if total > LARGE:
+    if total > _limit(subject):
         subject.found.add(EXPLOSION, "", f"{total} bytes are computed from constants alone")
+
+
+def _limit(subject: Subject) -> int:
+    """What is large for this model: one of gigabytes may well cast a weight of gigabytes."""
+    return max(LARGE, GROWTH * sum(map(len, subject.views.values())))
+
+
+def _filled_in(subject: Subject, on: str, sparse: SparseTensor) -> int:
+    """Bytes of a sparse constant as a runtime holds it. One of impossible shape is reported elsewhere."""
+    if any(dim < 0 for dim in sparse.dims) or prod(sparse.dims) > _HIGHEST:
+        return 0
+    size = prod(sparse.dims) * max(1, elements.bits(sparse.values.data_type) // 8)
+    if size > _limit(subject):
+        subject.found.add(EXPLOSION, on, f"a sparse constant of {_told(sparse.dims)}, {size} bytes")
+        return 0
+    return size
 
 
 def _node(subject: Subject, frame: Frame, place: Place, node: Node) -> int:
@@ -117,7 +137,7 @@ def _made(subject: Subject, frame: Frame, place: Place, node: Node, made: Value)
     if any(dim < 0 for dim in shape):
         return 0
     frame.put(node.outputs[0], made)
-    if made.size > LARGE:
+    if made.size > _limit(subject):
         subject.found.add(
             EXPLOSION, place.at(node), f"{node.op_type} makes {_told(shape)}, {made.size} bytes"
         )

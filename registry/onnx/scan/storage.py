@@ -8,8 +8,9 @@ from typing import Final
 from registry.errors import InvalidModel, UnsafePath
 from registry.onnx import elements
 from registry.onnx.findings import Rule
-from registry.onnx.ir import Tensor
+from registry.onnx.ir import SparseTensor, Tensor
 from registry.onnx.scan.subject import Subject
+from registry.onnx.tensors import unpack_varints
 
 OVERFLOW: Final = Rule(
     "shape-overflow",
@@ -65,7 +66,19 @@ STUFFED: Final = Rule(
     "an attribute that holds more than its value",
     "An attribute has one value of one kind: what else it holds is carried along unseen.",
 )
-RULES: Final = (OVERFLOW, TYPE, LENGTH, TWICE, WRONG_LIST, LEFTOVER, PADDING, BOOLEAN, STUFFED)
+RANGE: Final = Rule(
+    "value-outside-type",
+    "medium",
+    "a stored number that its type cannot have",
+    "Readers cut off the bits that are too many: until then they carry something.",
+)
+SPARSE: Final = Rule(
+    "sparse-indices",
+    "high",
+    "a sparse constant whose indices do not fit its shape",
+    "A reader that fills in the numbers without checking writes past its memory.",
+)
+RULES: Final = (RANGE, SPARSE, OVERFLOW, TYPE, LENGTH, TWICE, WRONG_LIST, LEFTOVER, PADDING, BOOLEAN, STUFFED)
 
 _LISTS = {4: "FLOAT COMPLEX64", 7: "INT64", 10: "DOUBLE COMPLEX128", 11: "UINT32 UINT64", 6: "STRING"}
 _INT32 = frozenset(
@@ -75,6 +88,7 @@ _INT32 = frozenset(
 _RAW, _EXTERNAL, _TYPED = 1 << 9, 1 << 13, (4, 5, 6, 7, 10, 11)
 # Fields of AttributeProto that hold values, by AttributeType (onnx.proto).
 _VALUES = {1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8, 8: 9, 9: 10, 10: 11, 11: 22, 12: 23, 13: 14, 14: 15}
+_TYPED_MOST = 1 << 20  # numbers that are unpacked one by one
 _VALUE_BITS = sum(1 << number for number in _VALUES.values())
 
 
@@ -85,6 +99,13 @@ def check(subject: Subject) -> None:
         if tensor.span not in seen:
             seen.add(tensor.span)
             _tensor(subject, tensor, subject.fields.get(tensor.span.offset, 0))
+    for place in subject.places:
+        for sparse in place.sparse:
+            _sparse(subject, place.on(sparse.values.name), sparse)
+        for node in place.nodes:
+            if node.op_type == "Constant" and not node.domain and len(node.attributes) != 1:
+                told = f"{len(node.attributes)} attributes where a constant has one"
+                subject.found.add(STUFFED, place.at(node), told)
 
 
 def check_attributes(subject: Subject) -> None:
@@ -121,6 +142,8 @@ def _tensor(subject: Subject, tensor: Tensor, fields: int) -> None:
         found.add(LEFTOVER, on, "it names external data that it does not use")
     if kind != "STRING" and tensor.external is None:
         _length(subject, tensor, kind, count, lists)
+    if lists == [5] and elements.bits(tensor.data_type) < 32:
+        _range(subject, tensor, kind, count)
     if kind == "BOOL" or 0 < elements.bits(tensor.data_type) < 8:
         _spare(subject, tensor, kind, count)
 
@@ -148,6 +171,40 @@ def _varints(subject: Subject, tensor: Tensor) -> int:
     lone = sum(span.length == 1 for span in tensor.typed)
     lists = (np.frombuffer(span.of(view), np.uint8) for span in tensor.typed if span.length > 1)
     return lone + sum(int(np.count_nonzero(one < 0x80)) for one in lists)
+
+
+def _range(subject: Subject, tensor: Tensor, kind: str, count: int) -> None:
+    """Types of less than a byte lie two or four to a number."""
+    width = max(8, elements.bits(tensor.data_type))
+    low, high = (0, 1) if kind == "BOOL" else (-(1 << (width - 1)), (1 << width) - 1)
+    try:
+        numbers = unpack_varints(subject.views[subject.path], tensor.typed, min(count, _TYPED_MOST))
+    except InvalidModel:
+        return  # more of them than the shape says: reported there
+    if any(not low <= number <= high for number in numbers):
+        subject.found.add(RANGE, tensor.name, f"not all of {len(numbers)} are {kind}")
+
+
+def _sparse(subject: Subject, on: str, sparse: SparseTensor) -> None:
+    """Indices are places in the flattened tensor, or one coordinate for each dimension."""
+    try:
+        total = elements.count(sparse.dims, on)
+    except InvalidModel as error:
+        subject.found.add(OVERFLOW, on, error.message)
+        return
+    held = sparse.indices
+    if held is None or held.data_type != elements.INT64 or sparse.values.dims != held.dims[:1]:
+        subject.found.add(SPARSE, on, "there is not one index for each value")
+        return
+    for raw in _raw(subject, held):
+        import numpy as np
+
+        places = np.frombuffer(raw, "<i8").reshape(held.dims)
+        bounds = np.asarray(sparse.dims if places.ndim > 1 else (total,), np.int64)
+        if places.ndim > 1 and places.shape[1:] != bounds.shape:
+            subject.found.add(SPARSE, on, f"{list(places.shape)} indices for {len(sparse.dims)} dimensions")
+        elif ((places < 0) | (places >= bounds)).any():
+            subject.found.add(SPARSE, on, f"an index lies outside {list(sparse.dims)[:8]}")
 
 
 def _spare(subject: Subject, tensor: Tensor, kind: str, count: int) -> None:

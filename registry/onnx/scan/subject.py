@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from registry.onnx.content import Contents
-from registry.onnx.ir import Function, Graph, Model, Node, Tensor, Value
+from registry.onnx.ir import Function, Graph, Model, Node, SparseTensor, Tensor, Value
 from registry.onnx.loaded import Loaded
 from registry.onnx.scan.collect import Collector, shortened
 from registry.onnx.scan.wirewalk import Held, Walk
@@ -32,6 +32,15 @@ class Place:
     function: Function | None
     values: tuple[Value, ...] = ()
     graph: Graph | None = None
+
+    @property
+    def sparse(self) -> Iterator[SparseTensor]:
+        """Sparse constants: initializers, and what attributes hold."""
+        if self.graph is not None:
+            yield from self.graph.sparse_initializers
+        for node in self.nodes:
+            for attribute in node.attributes.values():
+                yield from attribute.sparse
 
     @cached_property
     def constants(self) -> Mapping[str, Tensor]:

@@ -11,7 +11,8 @@ from registry.onnx.tune.choice import Goal, best
 from registry.onnx.tune.trial import Memory, Trial
 
 BASES = 3  # recipes whose layers are looked at
-STEPS = (1, 2, 3, 5, 8, 13)  # layers left in float, the noisiest first
+ALONE = 4  # layers that are left in float one at a time
+STEPS = (2, 3, 5, 8, 13)  # layers left in float together
 
 
 class Bench(Protocol):
@@ -78,13 +79,19 @@ class Search:
         return sorted(cheaper, key=lambda trial: (-trial.agreement_ppm, rank(trial)))[:BASES]
 
     def _leave_out(self, base: Trial) -> bool:
-        """Leave ever more layers of ``base`` in float, until it meets the goal or is no longer worth it.
-        False where time ran out."""
+        """Leave noisy layers of ``base`` in float: some alone, then more and more of those that helped,
+        until it meets the goal or is no longer worth it. False where time ran out."""
         chosen = best(self._trials, self._goal)
         noisy = self._noisy(base.recipe)
         if noisy is None:
             return False
-        for recipe in self._steps(base.recipe, noisy):
+        alone = [self._try(replace(base.recipe, exclude=(value,))) for value in noisy[:ALONE]]
+        made = [trial for trial in alone if trial is not None]
+        if len(made) < len(alone):
+            return False
+        if any(map(self._goal.met, made)):
+            return True
+        for recipe in self._steps(base.recipe, _by_help(made, noisy)):
             trial = self._try(recipe)
             if trial is None:
                 return False
@@ -93,10 +100,10 @@ class Search:
                 break
         return True
 
-    def _steps(self, recipe: Recipe, noisy: tuple[str, ...]) -> Iterator[Recipe]:
+    def _steps(self, recipe: Recipe, values: Sequence[str]) -> Iterator[Recipe]:
         for count in STEPS:
-            if count <= len(noisy):
-                yield replace(recipe, exclude=noisy[:count])
+            if count <= len(values):
+                yield replace(recipe, exclude=tuple(values[:count]))
 
     def _try(self, recipe: Recipe) -> Trial | None:
         """The trial of the recipe, made or remembered; None where there is no time to make it."""
@@ -123,3 +130,9 @@ class Search:
     def _standing(self, trying: Recipe | None) -> Standing:
         planned = max(self._planned, len(self._trials) + (trying is not None))
         return Standing(tuple(self._trials), trying, planned, best(self._trials, self._goal))
+
+
+def _by_help(alone: Sequence[Trial], noisy: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers tried alone, those first without which least noise reached the outputs; then the others."""
+    made = sorted((trial for trial in alone if trial.failed is None), key=lambda one: -one.sqnr_mdb)
+    return (*(trial.recipe.exclude[0] for trial in made), *noisy[len(alone) :])

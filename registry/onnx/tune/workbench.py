@@ -14,6 +14,8 @@ from registry.onnx.evaluate.measuring import Match, Measurement, Source
 from registry.onnx.evaluate.ranking import added_noise
 from registry.onnx.evaluate.recalling import Recalling
 from registry.onnx.facts import inspect
+from registry.onnx.ir import Graph
+from registry.onnx.operators import qualified
 from registry.onnx.quantize import Calibration, Recipe, quantize
 from registry.onnx.quantize.feeds import samples
 from registry.onnx.session import build_session
@@ -100,7 +102,8 @@ class Workbench:
         child: Source = ({MADE: self.make(recipe)}, MADE)
         measurement = Measurement(child, self._source, self._validation, self._match)
         ranked = added_noise(measurement.layers().layers, measurement.parent)
-        return tuple(layer.parent for layer, noise in ranked if noise > 0 and layer.operator in _WEIGHTY)
+        may = _products(measurement.parent.model.graph, of_constants=recipe.mode != "static")
+        return tuple(layer.parent for layer, noise in ranked if noise > 0 and layer.parent in may)
 
     def _measured(self, recipe: Recipe, made: bytes) -> Trial:
         files = {MADE: made}
@@ -117,6 +120,19 @@ class Workbench:
             sqnr_mdb=min((one.sqnr_mdb for one in outputs if one.sqnr_mdb is not None), default=0),
             latency_ppm=latency,
         )
+
+
+def _products(graph: Graph, *, of_constants: bool) -> frozenset[str]:
+    """The values that operators with weights make; ``of_constants``: that do multiply by a constant."""
+    constants = {tensor.name for tensor in graph.initializers}
+    constants |= {name for node in graph.nodes if node.op_type == "Constant" for name in node.outputs}
+    return frozenset(
+        name
+        for node in graph.nodes
+        if qualified((node.domain, node.op_type)) in _WEIGHTY
+        and (not of_constants or constants.intersection(node.inputs))
+        for name in node.outputs
+    )
 
 
 def agreement(outputs: tuple[Output, ...]) -> int:

@@ -89,6 +89,11 @@ def _digits(seed: int) -> Feeds:
     return {demo.INPUT: demo.load_samples().calibration[8 * seed : 8 * seed + 8]}
 
 
+def _flat_digits(seed: int) -> Feeds:
+    images = demo.load_samples().calibration.reshape(-1, 64)
+    return {"x": images[(seed - 1) * 42 : seed * 42]}
+
+
 PARENTS: tuple[Parent, ...] = (
     _built("mlp", DEVELOPMENT, graphs.mlp),
     _built("cnn", DEVELOPMENT, graphs.cnn),
@@ -102,6 +107,7 @@ PARENTS: tuple[Parent, ...] = (
     _built("gru", TEST, lambda: generated.recurrent("GRU")),
     _built("encoder", TEST, generated.encoder),
     Parent("digits", EXPORTED, TEST, demo.model_bytes, _digits),
+    Parent("digits-mlp", EXPORTED, TEST, (VECTORS / "digits-mlp.onnx").read_bytes, _flat_digits),
     *(
         _exported(f"torch-{age}-{name}")
         for age in ("old", "new")

@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 from registry.onnx.quantize import Recipe
 from registry_cli import demo
-from support.lineage.parents import EXPORTED, TEST, VECTORS, Parent
+from support.lineage.parents import by_name
 from support.lineage.recipes import RecipeChild, child
 from support.lineage.surgery import Surgery, numbers, put_numbers, span
 
@@ -57,11 +57,7 @@ def _images(images: Array) -> Array:
     return images.reshape(len(images), -1)
 
 
-def _calibration(seed: int) -> Mapping[str, Array]:
-    return {"x": _images(demo.load_samples().calibration)[(seed - 1) * 42 : seed * 42]}
-
-
-PARENT = Parent("digits-mlp", EXPORTED, TEST, (VECTORS / "digits-mlp.onnx").read_bytes, _calibration)
+PARENT = by_name("digits-mlp")
 
 
 def honest(bits: int) -> RecipeChild:
@@ -113,16 +109,18 @@ class Layer:
     def grid(self, scale: Array, limits: tuple[int, int]) -> None:
         low, high = limits
         self.scale = scale
-        self.down = np.clip(np.floor(self.weight / scale), low, high - 1)
+        down = np.floor(self.weight / scale)
+        self.free = (down >= low) & (down < high)  # beyond the range there is but one nearest integer
+        self.down = np.clip(down, low, high)
         rest = np.clip(self.weight / scale - self.down, 0.02, 0.98)
         self.lean = np.log(rest / (1 - rest))  # at first the relaxation is the float weight itself
         self.first, self.second = np.zeros_like(self.lean), np.zeros_like(self.lean)
 
     def integers(self) -> Array:
-        return (self.down + (self.lean > 0)).astype(np.int64)
+        return (self.down + self.free * (self.lean > 0)).astype(np.int64)
 
     def soft(self) -> Array:
-        return (self.down + self._up()) * self.scale
+        return (self.down + self.free * self._up()) * self.scale
 
     def _up(self) -> Array:
         return 1 / (1 + np.exp(-self.lean))
@@ -130,7 +128,7 @@ class Layer:
     def learn(self, gradient: Array, decided: float, step: int) -> None:
         """One step of Adam; ``decided`` weighs the pull of each direction towards up or down."""
         up = self._up()
-        slope = gradient * self.scale * up * (1 - up) - decided * (2 * up - 1) * up * (1 - up)
+        slope = self.free * gradient * self.scale * up * (1 - up) - decided * (2 * up - 1) * up * (1 - up)
         self.first = 0.9 * self.first + 0.1 * slope
         self.second = 0.999 * self.second + 0.001 * slope**2
         unbiased = self.first / (1 - 0.9**step), self.second / (1 - 0.999**step)

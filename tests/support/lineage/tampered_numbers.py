@@ -84,6 +84,20 @@ def channels_swapped(data: bytes, rng: Dice) -> bytes:
     raise NotApplicable("all slices are alike")
 
 
+def tensors_exchanged(data: bytes, rng: Dice) -> bytes:
+    """Two weights of one type and shape change places, their scales and zero points with them."""
+    surgery = Surgery(data)
+    weights = surgery.weights()
+    alike = [(a, b) for a in weights for b in weights if a is not b and _alike(a, b)]
+    one, other = _pick(alike, rng)
+    for a, b in zip(_parts(one), _parts(other), strict=True):
+        if a is not None and b is not None:
+            mine, theirs = numpy_helper.to_array(a).copy(), numpy_helper.to_array(b).copy()
+            put(a, theirs)
+            put(b, mine)
+    return surgery.done()
+
+
 def quantized_bias_by_one(data: bytes, rng: Dice) -> bytes:
     """One int32 bias moved by one."""
     surgery = Surgery(data)
@@ -215,6 +229,16 @@ def _rows(weight: Weight) -> int:
 
 def _columns(weight: Weight) -> int:
     return int(np.prod(weight.integers.dims[1:])) * (2 if weight.packed else 1)
+
+
+def _parts(weight: Weight) -> tuple[TensorProto | None, ...]:
+    return weight.integers, weight.scale, weight.zero
+
+
+def _alike(one: Weight, other: Weight) -> bool:
+    """Whether each part of one could stand in the other's place, and the integers differ."""
+    shapes = [[part and (part.data_type, list(part.dims)) for part in _parts(each)] for each in (one, other)]
+    return shapes[0] == shapes[1] and one.integers.raw_data != other.integers.raw_data
 
 
 def _pick(found: Sequence[T], rng: Dice) -> T:

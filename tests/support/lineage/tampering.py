@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import numpy as np
-import onnx
 
-from support.lineage import tampered_additions, tampered_numbers, tampered_structure
-from support.lineage.generated import near_twin
-from support.lineage.recipes import RecipeChild, requantized
+from support.lineage import (
+    tampered_additions,
+    tampered_knowingly,
+    tampered_numbers,
+    tampered_structure,
+    tampered_tricks,
+)
+from support.lineage.recipes import RecipeChild
 from support.lineage.surgery import NotApplicable
 
 Tamper = Callable[[bytes, np.random.Generator], bytes]
@@ -25,6 +28,7 @@ WEIGHTS: Mapping[str, Tamper] = {
     "weight scale by 1e-3": tampered_numbers.weight_scale_by_1e_3,
     "weight scale by 10 %": tampered_numbers.weight_scale_by_a_tenth,
     "weight zero point": tampered_numbers.weight_zero_point,
+    "two tensors exchanged": tampered_numbers.tensors_exchanged,
     "channels swapped": tampered_numbers.channels_swapped,
     "quantized bias by 1": tampered_numbers.quantized_bias_by_one,
     "float constant by 1 ulp": tampered_numbers.float_by_one_ulp,
@@ -40,6 +44,13 @@ STRUCTURE: Mapping[str, Tamper] = {
     "attribute changed": tampered_structure.attribute_changed,
     "trigger by Where": tampered_additions.trigger_where,
     "trigger by If": tampered_additions.trigger_if,
+    "attribute added": tampered_tricks.attribute_added,
+    "weight made an input": tampered_tricks.weight_made_an_input,
+    "initializer shadowed": tampered_tricks.initializer_shadowed,
+    "output added": tampered_tricks.output_added,
+    "input doubled": tampered_tricks.input_changed,
+    "operator shadowed by a function": tampered_tricks.operator_shadowed,
+    "operator replaced by a function": tampered_tricks.operator_in_a_function,
     "unused initializer": tampered_additions.unused_initializer,
     "dead node": tampered_additions.dead_node,
 }
@@ -53,12 +64,11 @@ ACTIVATIONS: Mapping[str, Tamper] = {
 }
 TAMPERINGS: Mapping[str, Tamper] = {**WEIGHTS, **STRUCTURE, **ACTIVATIONS}
 
-__all__ = ["ACTIVATIONS", "STRUCTURE", "TAMPERINGS", "WEIGHTS", "NotApplicable", "Tamper", "twin_child"]
+# What an attacker who has the parent can do better; these take the honest child, not only its bytes.
+WITH_PARENT: Mapping[str, Callable[[RecipeChild, np.random.Generator], bytes]] = {
+    "1 % of rounding directions flipped": tampered_knowingly.directions_flipped,
+    "one tensor's range halved, weights cut off": tampered_knowingly.tensor_cut,
+    "parent swapped for a near twin": tampered_knowingly.twin_child,
+}
 
-
-def twin_child(honest: RecipeChild, rng: np.random.Generator) -> bytes:
-    """What the same recipe makes of a parent of the same architecture that was "trained again"."""
-    model = onnx.load_from_string(honest.parent.model())
-    twin = near_twin(model, rng).SerializeToString(deterministic=True)
-    parent = replace(honest.parent, name="near twin", make=lambda: twin, feed=honest.parent.feeds)
-    return requantized(parent, honest.recipe)
+__all__ = ["ACTIVATIONS", "STRUCTURE", "TAMPERINGS", "WEIGHTS", "WITH_PARENT", "NotApplicable", "Tamper"]
