@@ -8,6 +8,7 @@ file claims. With all classes it writes docs/lineage-detection.md, the honest ch
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ Trials: TypeAlias = Iterator[tuple[RecipeChild, bytes]]  # the honest child, and
 REPLAYED, DERIVED = judging.HELD
 ROUNDING = "rounding directions towards a target, {bits} bit"
 _PAGE = Path(__file__).resolve().parent.parent / "docs" / "lineage-detection.md"
+_GROUPS = ("weights", "structure", "activations")
 _MISSES = 4000  # draws in vain, at most: not every file has what a class tampers with
 _SEED = 4
 
@@ -128,22 +130,18 @@ def attacks(bits: int) -> Iterator[qura.Attack]:
 
 
 def table(found: Sequence[Class]) -> str:
-    heading = (
-        "tampering",
-        "trials",
-        "files alone: below derived",
-        "with calibration: not replayed",
-        "below derived",
-    )
-    rows = [heading, ("---", *("---:",) * (len(heading) - 1))]
-    for each in found:
-        shares = [
-            Class.share(each.alone, judging.HELD),
-            Class.share(each.again, (REPLAYED,)),
-            Class.share(each.again, judging.HELD),
-        ]
-        rows.append((each.name, str(len(each.alone)), *(f"{100 * share:.0f} %" for share in shares)))
+    """One line for each class; shares of the trials."""
+    heading = ("group", "tampering", "trials", "files alone: below derived", "with calibration: not replayed")
+    rows = [heading, ("---", "---", *("---:",) * (len(heading) - 2))]
+    for each in sorted(found, key=lambda one: _GROUPS.index(one.group)):
+        alone, again = Class.share(each.alone, judging.HELD), Class.share(each.again, (REPLAYED,))
+        rows.append((each.group, each.name, str(len(each.alone)), _percent(alone), _percent(again)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _percent(share: float) -> str:
+    """Rounded down: 100 % means all of them."""
+    return f"{math.floor(100 * share)} %"
 
 
 def main() -> None:

@@ -75,11 +75,12 @@ file claims is run again on the parent with its calibration data.
 """
 
 _REST = """
-**What the figures say.** Whoever has the calibration data finds every change, whatever it is: the replay
-gives other content. Without it, whatever touches a weight, a bias, the graph or a constant is found, too.
-Parameters of activations are not: they come from the calibration data and the parent contradicts them only
-where another number hangs on them (the scale of an int32 bias is the product of two others). `derived` says
-so in its reasons, and a policy that wants more asks for `replayed`.
+**What the figures say.** Whoever has the calibration data finds every change: the replay gives other
+content. Without it, whatever touches a weight, a bias, the graph or a constant is found, too. Parameters of
+activations are not: they come from the calibration data, and the parent contradicts them only where another
+number hangs on them (the scale of an int32 bias is the product of two others). The shares in the last group
+are those of changes at random places; someone who picks the places, or changes what hangs on them as well,
+is not found. `derived` says so in its reasons, and a policy that wants more asks for `replayed`.
 """
 
 _ROUNDING = """\

@@ -34,11 +34,13 @@ def pull(
 
     Example: registry pull vision/resnet50:prod -o ./resnet50
     """
+    from registry.onnx.child import prewarm
     from registry.pull import pull as fetch
 
     from .output import document, pairs, size
 
     with session(context).open() as opened:
+        prewarm()
         done = fetch(opened, ref, output, force=force, purpose=purpose)
     if json:
         document(
@@ -70,10 +72,12 @@ def verify(context: typer.Context, ref: Ref, json: Json = False) -> None:
     Example: registry verify vision/resnet50:prod
     """
     from registry.checkout import verify as walk
+    from registry.onnx.child import prewarm
 
     from .output import document
 
     with session(context).open() as opened:
+        prewarm()
         outcomes = walk(opened, ref, observer=None if json else _print_step)
     ok = all(outcome.ok for outcome in outcomes)
     if json:
@@ -117,12 +121,14 @@ def run(
     Example: registry run vision/resnet50:prod --input batch.npz --output scores.npz
     """
     from registry.checkout import checkout
+    from registry.onnx.child import prewarm
 
     from .arrays import load, save
     from .output import document, pairs, table
 
     feeds = None if source == "random" else load(Path(source))
     with session(context).open() as opened:
+        prewarm()  # the process that step 11 looks at the model in
         verified = checkout(opened, ref, purpose=purpose)
     with verified.session(model) as ready:
         if feeds is None:

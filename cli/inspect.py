@@ -153,13 +153,13 @@ def _more(count: int) -> list[str]:
 def _tables(found: Profile) -> None:
     from .output import size, table
 
-    weights = [one for one in found.tensors if one.levels is not None]
+    weights = [one for one in found.tensors if one.facts.role != "activation"]
     if weights:
         typer.echo()
         rows = [_weight(one) for one in weights]
         heads = ("weight", "operator", "type", "granularity", "scale", "at ends", "levels")
         table(heads, rows, right=("at ends", "levels"))
-    others = [_activation(one) for one in found.tensors if one.levels is None]
+    others = [_activation(one) for one in found.tensors if one.facts.role == "activation"]
     if others:
         typer.echo()
         table(("activation", "operator", "type", "scale", "zero point"), others)
@@ -177,16 +177,15 @@ def _tables(found: Profile) -> None:
 
 
 def _weight(one: TensorProfile) -> tuple[object, ...]:
-    levels = one.levels
-    assert levels is not None
-    used = f"{levels.used}/{levels.possible}" if levels.used is not None else ""
+    levels = one.levels  # none where the file stores floats that are rounded at run time
+    used = f"{levels.used}/{levels.possible}" if levels is not None and levels.used is not None else ""
     return (
         _line(one.facts.name),
         _short((one.operators or (one.facts.operator,))[0]),
         one.facts.type,
         _grain(one),
         _range(one),
-        f"{levels.saturation:.2%}",
+        "" if levels is None else f"{levels.saturation:.2%}",
         used,
     )
 

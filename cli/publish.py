@@ -52,6 +52,7 @@ def push(
     Example: registry push ./resnet50-int8 vision/resnet50 --label 1.4.0-int8 --meta owner=vision
     """
     from registry.lineage import against
+    from registry.onnx.child import prewarm
     from registry.push import push as publish
 
     from .output import document, pairs, size
@@ -60,6 +61,7 @@ def push(
     if calibration is not None and parent is None:
         raise typer.BadParameter("it belongs to --parent", param_hint="--calibration")
     with session(context).open() as opened:
+        prewarm()  # the process that the scan looks at the model in
         done = publish(
             opened,
             path,

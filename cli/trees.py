@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from registry.family import Relative
 
 _ROW, _COLUMN, _WIDTH, _HEIGHT, _MARGIN = 84, 330, 250, 56, 24  # pixels
-_LETTERS = 34  # of a name inside its box
+_LETTERS, _SMALL = 32, 42  # of a name inside its box, of the smaller line below it
 _COLOURS = {  # of the line to the parent, by verdict
     "replayed": "#1a7f37",
     "derived": "#0969da",
@@ -111,15 +111,17 @@ class _Drawing:
         }
         ElementTree.SubElement(self._boxes, "rect", shape | colour)
         dash = {"text-decoration": "line-through"} if one.yanked else {}
-        self._text(_short(one.name), left + 10, top + 23, {"font-size": "13", "font-weight": "600", **dash})
+        self._text(
+            _short(one.name, _LETTERS), left + 10, top + 23, {"font-size": "13", "font-weight": "600", **dash}
+        )
         about = "; ".join(word for word in (one.kind, one.how) if word) or f"sha256:{one.digest[:16]}"
-        self._text(_short(about), left + 10, top + 43, {"font-size": "11", "fill": "#57606a"})
+        self._text(_short(about, _SMALL), left + 10, top + 43, {"font-size": "11", "fill": "#57606a"})
 
     def _text(self, text: str, left: float, top: float, style: dict[str, str]) -> None:
         ElementTree.SubElement(self._boxes, "text", {"x": str(left), "y": str(top), **style}).text = text
 
 
-def _short(text: str) -> str:
+def _short(text: str, letters: int) -> str:
     """One line that fits its box: what tells names apart is often at their end."""
     line = clean(text).replace("\n", " ")
-    return line if len(line) <= _LETTERS else f"{line[: _LETTERS // 2 - 1]}…{line[-_LETTERS // 2 :]}"
+    return line if len(line) <= letters else f"{line[: letters // 2 - 1]}…{line[-letters // 2 :]}"

@@ -30,7 +30,7 @@ class Origin:
     digest: str  # the parent's OMS root digest, hexadecimal
     reference: str | None  # NAMESPACE/MODEL:VERSION where it lies in this registry
     name: str  # what the parent was called where it does not
-    how: str  # "quantized", "tuned", ...
+    how: str  # of a recipe: "quantized", "tuned", ...
     verdict: str | None  # of a lineage proof
     signer: str
 
@@ -50,9 +50,8 @@ class Relative:
     @property
     def how(self) -> str:
         """How it was made, with the verdict of the proof where there is one."""
-        said = dict.fromkeys(
-            [one.how for one in self.origins] + [one.verdict for one in self.origins if one.verdict]
-        )
+        made = [one.how for one in self.origins if one.how] or ["quantized"] * bool(self.origins)
+        said = dict.fromkeys([*made, *(one.verdict for one in self.origins if one.verdict)])
         return ", ".join(said)
 
     def walk(self) -> Iterator[Relative]:
@@ -175,7 +174,7 @@ def _origin(kind: str, predicate: Any, signer: str) -> Iterator[Origin]:
         digest=parent["digest"].removeprefix("sha256:"),
         reference=reference if isinstance(reference, str) else None,
         name=str(reference or parent.get("path") or parent["digest"]),
-        how=str(predicate.get("how") or "quantized") if kind == acts.RECIPE else "quantized",
+        how=str(predicate.get("how") or "quantized") if kind == acts.RECIPE else "",
         verdict=str(predicate["verdict"]) if kind == acts.LINEAGE else None,
         signer=signer,
     )

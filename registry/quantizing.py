@@ -57,6 +57,7 @@ def quantize(
     metadata: Mapping[str, str] | None = None,
     allow: Collection[str] = (),
     proof: bool = True,
+    how: str = "quantized",
 ) -> Quantized:
     """Quantize ``source``, a path or a reference, and publish the result as the next version of ``to``.
 
@@ -64,8 +65,9 @@ def quantize(
     dynamic. Recipe, tool versions, the parent's digests and those of the calibration data are signed with the
     version, and unless ``proof`` is false the proof of its lineage. ``keep_parent`` publishes the float model
     first, as ``<to>-fp32``, where it is not in the registry. ``model`` names the ONNX file where the source
-    has several; ``allow`` names findings of the scan that are accepted. Raises InvalidInput, NotFound,
-    Hostile, Denied, Conflict or Unavailable; nothing is published then, but for the parent.
+    has several; ``allow`` names findings of the scan that are accepted; ``how`` is the family tree's word for
+    it. Raises InvalidInput, NotFound, Hostile, Denied, Conflict or Unavailable; nothing is published then,
+    but for the parent.
     """
     from registry.onnx.quantize import load_calibration
     from registry.onnx.quantize.presets import choose
@@ -80,7 +82,7 @@ def quantize(
         if keep_parent and parent.ref is None:
             parent = replace(parent, ref=_kept(context, parent, f"{target.model}{_KEPT}", allow))
         child = _name(parent.path, recipe)
-        predicate = _predicate(parent, child, recipe, data, samples)
+        predicate = {"how": how, **_predicate(parent, child, recipe, data, samples)}
 
         def proving(views: Views) -> Sequence[tuple[str, Record]]:
             return lineage.statements(views, child, parent, calibration, recipe) if proof else ()
@@ -137,7 +139,7 @@ def _open(context: Context, source: str, model: str | None, stack: ExitStack) ->
     if place.is_dir():
         found = stack.enter_context(opening.open_path(place / found.path))
     report = scanning.scan_files(found.files)
-    # What is only suspicious may be gone in the child, whose push scans that: here, what harms whoever loads it.
+    # Refused here is what harms whoever loads it. What is only suspicious may be gone in the child.
     scanning.require(report, scanning.serious(report))
     return found
 

@@ -44,10 +44,10 @@ def scan_path(path: Path, *, parent: Loaded | None = None) -> Report:
     return _sorted([*gathered.findings, *_contents(Mapped(gathered.files), parent)])
 
 
-def scan_source(files: Iterable[SourceFile]) -> Report:
+def scan_source(files: Iterable[SourceFile], *, parent: Loaded | None = None) -> Report:
     """Scan what is about to be pushed: hard links, and every ONNX file. Raises Unavailable, SourceChanged."""
     listed = list(files)
-    return _sorted([*linked.hard_links(listed), *_contents(Mapped(listed), None)])
+    return _sorted([*linked.hard_links(listed), *_contents(Mapped(listed), parent)])
 
 
 def scan_files(files: Mapping[str, Buffer], *, parent: Loaded | None = None) -> Report:

@@ -85,7 +85,6 @@ def search(
     watch: Callable[[Standing], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
-    bench: Callable[..., Workbench] | None = None,
 ) -> Found:
     """Try recipes of ``source``, a path or a reference, against its own answers on the validation samples.
 
@@ -107,7 +106,7 @@ def search(
     space, goal = coarse(calibrated=ranges is not None), Goal(wish.min_agreement_ppm, wish.objective)
     with (
         opening.open_model(context, source, "tune", model) as parent,
-        (bench or Workbench)((parent.files, parent.path), answers, ranges) as table,
+        Workbench((parent.files, parent.path), answers, ranges) as table,
     ):
         notes = Notebook(context.paths.home, _told(parent, answers, ranges, space), say)
         memory = Memory() if wish.fresh else notes.load()
@@ -115,16 +114,14 @@ def search(
         within = _within(wish.budget, clock)
         looking = Search(table, space, goal, memory=memory, within=within, keep=notes.save, watch=watch)
         standing = looking.run()
-        evaluation = _evaluated(table, standing.best, parent, answers)
-        told = tuple(reasons(standing.trials, goal, table.samples, table.parent_size))
         return Found(
             source=str(parent),
             model=parent.path,
             goal=goal,
             trials=standing.trials,
             best=standing.best,
-            evaluation=evaluation,
-            reasons=told,
+            evaluation=_evaluated(table, standing.best, parent, answers),
+            reasons=tuple(reasons(standing.trials, goal, table.samples, table.parent_size)),
             samples=table.samples,
             parent_size=table.parent_size,
             remembered=remembered,
@@ -161,6 +158,7 @@ def publish(
         aliases=aliases,
         metadata=metadata,
         proof=proof,
+        how="tuned",
     )
     ref = str(done.pushed.ref)
     if done.pushed.digest != hashlib.sha256(bytes.fromhex(best.sha256)).hexdigest():

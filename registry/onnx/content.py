@@ -54,6 +54,8 @@ class Contents:
     def _typed(self, tensor: Tensor) -> memoryview:
         """Floats and doubles lie as they would raw; other types are varints, one for each element."""
         view = self._views[self._path]
+        if tensor.data_type in (elements.FLOAT, elements.DOUBLE) and len(tensor.typed) == 1:
+            return tensor.typed[0].of(view)  # packed: the numbers lie there as they would raw
         if tensor.elements > _TYPED:
             raise InvalidModel("a quantization parameter of impossible size", on=tensor.name)
         if tensor.data_type in (elements.FLOAT, elements.DOUBLE):

@@ -32,7 +32,7 @@ MAX_CALLS = 48  # functions inside each other
 
 
 class Surveyed(NamedTuple):
-    """The facts with what they were found in: every node in the scope it runs in, and the constants behind."""
+    """The facts with their grounds: every node in the scope it runs in, and the constants behind."""
 
     facts: QuantizationFacts
     survey: Survey

@@ -80,6 +80,21 @@ def test_layers_fit_the_terminal(child: Path) -> None:
     assert max(len(line) for table in tables for line in table.splitlines()) <= 80
 
 
+def test_weights_that_are_rounded_at_run_time_are_weights_in_the_tables(tmp_path: Path) -> None:
+    model = graphs.mlp()
+    model.graph.initializer.append(onnx.helper.make_tensor("s", 1, [], [0.01]))
+    model.graph.initializer.append(onnx.helper.make_tensor("z", 3, [], [0]))
+    for op, taken, made in (("DequantizeLinear", "q", "w1d"), ("QuantizeLinear", "w1", "q")):
+        model.graph.node.insert(0, onnx.helper.make_node(op, [taken, "s", "z"], [made]))
+    model.graph.node[2].input[1] = "w1d"
+    onnx.save(model, tmp_path / "m.onnx")
+    shown = _inspect(tmp_path / "m.onnx", "--layers").done().out
+    weights = next(table for table in shown.split("\n\n") if table.startswith("weight"))
+    assert "w1" in weights
+    assert "\nactivation" not in shown
+    assert "rounded-at-run-time" in shown
+
+
 def test_a_claim_that_disagrees_is_reported(child: Path, tmp_path: Path) -> None:
     model = onnx.load(child)
     model.metadata_props.add(key="quantization", value="static int4")

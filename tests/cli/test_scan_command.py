@@ -67,7 +67,7 @@ def test_what_is_critical_offers_no_way_around(tmp_path: Path) -> None:
 
 
 def test_low_findings_are_told_and_pass(tmp_path: Path) -> None:
-    told = call("--home", NOWHERE, "scan", _written(tmp_path / "m", "a-node-without-use")).done()
+    told = call("--home", NOWHERE, "scan", _written(tmp_path / "m", "a-shape-that-nobody-asks-for")).done()
     assert "dead-node" in told.out
     assert "nothing that a push refuses" in told.out
 

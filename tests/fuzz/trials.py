@@ -35,7 +35,7 @@ from registry.onnx.skeleton import build_skeleton
 SLOW = 5.0  # seconds, for one reader
 HANGS = 30.0  # seconds: then it is interrupted
 FAT = 300  # MiB that one mutant may cost
-LIMITS = Limits(cpu=2.0, wall=30.0, memory=1 << 30)
+LIMITS = Limits(cpu=2.0, wall=30.0)
 FATAL = frozenset(f"{who}-{how}" for who in ("checker", "runtime") for how in ("crash", "hang", "memory"))
 
 

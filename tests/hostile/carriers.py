@@ -79,19 +79,33 @@ def a_node_without_use() -> Files:
     return files(made)
 
 
-@case("dead-node", "medium")
+@case("dead-node")
 def a_dead_node_with_a_string() -> Files:
     made = mlp()
     made.graph.node.append(helper.make_node("Neg", ["x"], ["spare"], note=b"payload" * 9))
     return files(made)
 
 
-@case("dead-node", "medium")
+@case("dead-node")
 def a_dead_branch_with_weights() -> Files:
     made = mlp()
     body = helper.make_graph([node("Identity", "w", "t")], "b", [], [value("t")], [tensor("w", np.zeros(99))])
     made.graph.initializer.append(tensor("flag", True, "?"))
     made.graph.node.append(helper.make_node("If", ["flag"], ["spare"], then_branch=body, else_branch=body))
+    return files(made)
+
+
+@case("dead-node", "low")
+def a_shape_that_nobody_asks_for() -> Files:
+    made = mlp()
+    made.graph.node.extend([node("Shape", "x", "s1"), node("Cast", "s1", "s2", to=TensorProto.FLOAT)])
+    return files(made)
+
+
+@case("dead-node")
+def an_operator_hidden_behind_a_shape() -> Files:
+    made = mlp()
+    made.graph.node.extend([node("Neg", "x", "s1"), node("Shape", "s1", "s2")])
     return files(made)
 
 

@@ -121,3 +121,14 @@ def a_reference_outside_functions() -> Files:
     made = _referring()
     made.output[0] = "y"
     return files(model_of([made], inputs=[value("x")]))
+
+
+@case("undeclared-attribute")
+def a_call_that_carries_something() -> Files:
+    return files(_model([_function("F", [node("Neg", "x", "z")])], _call("F", note=b"payload" * 99)))
+
+
+@case("unused-attribute")
+def a_default_that_nobody_uses() -> Files:
+    spare = [helper.make_attribute("spare", b"payload" * 99)]
+    return files(_model([_function("F", [node("Neg", "x", "z")], attribute_protos=spare)], _call("F")))

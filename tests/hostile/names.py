@@ -153,3 +153,33 @@ def nodes_in_the_wrong_order() -> Files:
     del made.graph.node[:]
     made.graph.node.extend(reversed(nodes))
     return files(made)
+
+
+@case("stray-names")
+def shapes_of_a_thousand_values_that_are_not_there() -> Files:
+    made = mlp()
+    made.graph.value_info.extend(value(f"{at}-payload-payload") for at in range(1000))
+    return files(made)
+
+
+@case("stray-names")
+def annotations_of_a_thousand_values_that_are_not_there() -> Files:
+    made = mlp()
+    for at in range(1000):
+        made.graph.quantization_annotation.add(tensor_name=f"{at}-payload-payload")
+    return files(made)
+
+
+@case("stray-names")
+def a_thousand_operator_sets() -> Files:
+    made = mlp()
+    made.opset_import.extend(helper.make_opsetid(f"{at}-payload-payload", 1) for at in range(1000))
+    return files(made)
+
+
+@case("stray-names")
+def symbols_of_a_thousand_letters() -> Files:
+    made = mlp()
+    for at, held in enumerate([*made.graph.input, *made.graph.output] * 3):
+        held.type.tensor_type.shape.dim.add(dim_param=f"{at}" + "payload" * 200)
+    return files(made)

@@ -148,3 +148,10 @@ def a_branch_that_waits_for_a_trigger() -> Files:
 @case("control-flow-added", parent=lambda: files(mlp()))
 def a_trigger_that_the_parent_does_not_have() -> Files:
     return files(_triggered())
+
+
+@case("unknown-operator")
+def an_overload_of_a_standard_operator() -> Files:
+    made = mlp()
+    made.graph.node[0].overload = "payload" * 99
+    return files(made)

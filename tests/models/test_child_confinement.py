@@ -7,13 +7,14 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from registry.onnx.child import Limits, confinement, landlock
+from registry.onnx.child import Limits, confinement, landlock, seccomp, zygote
 from registry.onnx.child.confinement import confine
 
 
@@ -29,7 +30,7 @@ def _confined(attempt: Callable[[], object]) -> str:
             confine(Limits(cpu=1.0, memory=64 << 20), parent)
             try:
                 os.write(write, repr(attempt()).encode())
-            except (OSError, MemoryError) as error:
+            except (OSError, MemoryError, RuntimeError) as error:
                 os.write(write, type(error).__name__.encode())
         finally:
             os._exit(0)
@@ -49,6 +50,9 @@ def _spin() -> None:
 def no_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a kernel without it."""
     monkeypatch.setattr(confinement, "shut_in", lambda: None)
+
+
+needs_seccomp = pytest.mark.skipif(seccomp.machine() is None, reason="no list of calls for this processor")
 
 
 def needs_landlock(version: int) -> pytest.MarkDecorator:
@@ -74,7 +78,14 @@ def test_a_confined_process_cannot_read_a_file(tmp_path: Path) -> None:
     assert _confined(lambda: os.listdir("/")) == "PermissionError"
 
 
+@pytest.fixture
+def no_seccomp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a processor that it does not know."""
+    monkeypatch.setattr(confinement, "deny_calls", lambda: None)
+
+
 @needs_landlock(4)
+@pytest.mark.usefixtures("no_seccomp")
 def test_a_confined_process_cannot_connect() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -82,9 +93,34 @@ def test_a_confined_process_cannot_connect() -> None:
 
 
 @needs_landlock(6)
+@pytest.mark.usefixtures("no_seccomp")
 def test_a_confined_process_cannot_signal_who_forked_it() -> None:
     parent = os.getpid()
     assert _confined(lambda: os.kill(parent, 0)) == "PermissionError"
+
+
+@needs_seccomp
+@pytest.mark.usefixtures("no_landlock")
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+        lambda: socket.socket(socket.AF_UNIX),
+        socket.socketpair,
+        os.fork,
+        lambda: threading.Thread(target=print).start(),
+        lambda: os.execv("/bin/true", ["true"]),
+        lambda: os.kill(os.getppid(), 0),
+    ],
+    ids=["datagrams", "local socket", "pair", "fork", "thread", "program", "signal"],
+)
+def test_a_confined_process_reaches_nobody_and_starts_nothing(attempt: Callable[[], object]) -> None:
+    assert _confined(attempt) in {"PermissionError", "RuntimeError"}
+
+
+def test_a_confined_process_can_still_abort() -> None:
+    """What it dies of stays visible."""
+    assert _confined(os.abort) == "SIGABRT"
 
 
 @pytest.mark.usefixtures("no_landlock")
@@ -107,3 +143,23 @@ def test_a_confined_process_gains_no_privileges() -> None:
 
 def test_a_confined_process_leaves_no_core() -> None:
     assert _confined(lambda: resource.getrlimit(resource.RLIMIT_CORE)) == "(0, 0)"
+
+
+def test_a_job_has_five_descriptors_and_no_other() -> None:
+    """Nothing, its talk twice, the answer, the parcel: not the socket, not the pipes of other jobs."""
+    extra = [os.pipe() for _ in range(20)]
+    (answer, answered), (talk, talked), (parcel, _) = extra[:3]
+    child = os.fork()
+    if child == 0:
+        try:
+            zygote._arrange(parcel, answered, talked)
+            held = sorted(int(one) for one in os.listdir("/proc/self/fd"))
+            os.write(zygote._ANSWER, repr(held).encode())
+            os.write(2, os.read(0, 100) + b"talk")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(answer, 1000) == b"[0, 1, 2, 3, 4, 5]"  # the last one lists them
+    assert os.read(talk, 100) == b"talk"
+    for descriptor in (one for pair in extra for one in pair):
+        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,10 @@ def look(model: bytes = MODEL) -> tuple[object, ...]:
     """The verdict on a model, asked anew."""
     examination._remembered.clear()
     return examine({"model.onnx": model}, "model.onnx")
+
+
+def _load(parcel: int) -> asking.Asked:
+    return asking.Asked("load", "model.onnx", parcel, Limits())
 
 
 def _pid() -> int:
@@ -82,14 +88,11 @@ def test_a_zygote_killed_between_two_files_is_replaced(zygote: int) -> None:
 
 
 def test_a_zygote_killed_while_it_works_is_replaced() -> None:
-    with packed({"model.onnx": MODEL}) as parcel:
-        keeper.discard()  # the next one has to start first: it is killed with the request in its queue
-        asked = asking.Asked("load", "model.onnx", parcel, Limits())
+    keeper.discard()  # the next one has to start first: it is killed with the request in its queue
+    with packed({"model.onnx": MODEL}) as parcel, closing(_load(parcel)) as asked:
         first = _pid()
         os.kill(first, signal.SIGKILL)
-        end = asked.wait()
-        asked.close()
-    assert end.code == 0
+        assert asked.wait().code == 0
     assert _pid() != first
 
 
@@ -106,6 +109,33 @@ def test_where_every_process_dies_at_once_the_machine_is_at_fault(monkeypatch: p
     with pytest.raises(Unavailable, match="does not start"):
         look()
     keeper.discard()
+
+
+@pytest.mark.parametrize("opened", range(7))
+def test_where_no_more_files_can_be_opened_the_machine_is_at_fault(
+    opened: int, zygote: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A memfd and six pipes: whichever cannot be had, nothing is left open, and the next file is fine."""
+    left = iter(range(opened))
+
+    def scarce(call: Callable[..., object]) -> Callable[..., object]:
+        def opening(*arguments: object) -> object:
+            if next(left, None) is None:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return call(*arguments)
+
+        return opening
+
+    held = len(os.listdir("/proc/self/fd"))
+    examination._remembered.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "memfd_create", scarce(os.memfd_create))
+        patched.setattr(os, "pipe", scarce(os.pipe))
+        with pytest.raises(Unavailable, match="Too many open files"):
+            examine({"model.onnx": MODEL}, "model.onnx")
+    assert len(os.listdir("/proc/self/fd")) == held
+    assert look() == ()
+    assert _pid() == zygote
 
 
 def test_a_zygote_that_does_not_answer_is_replaced(zygote: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,16 +201,14 @@ def test_two_hundred_files_leave_no_descriptor_and_no_process(zygote: int) -> No
 def test_many_threads_at_once_each_get_their_own_verdict(zygote: int) -> None:
     damaged = MODEL[:-1]
 
-    def ask(at: int) -> list[str]:
-        with packed({"model.onnx": damaged if at % 3 == 0 else MODEL}) as parcel:
-            asked = asking.Asked("load", "model.onnx", parcel, Limits())
-            end = asked.wait()
-            asked.close()
-        return [json.loads(end.answer)["outcome"]]
+    def ask(at: int) -> bytes:
+        files = {"model.onnx": MODEL if at % 3 else damaged}
+        with packed(files) as parcel, closing(_load(parcel)) as asked:
+            return asked.wait().answer
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(ask, range(48)))
-    assert found == [["refused"] if at % 3 == 0 else ["fine"] for at in range(48)]
+        found = [json.loads(answer)["outcome"] for answer in pool.map(ask, range(48))]
+    assert found == ["fine" if at % 3 else "refused" for at in range(48)]
     assert _pid() == zygote
 
 

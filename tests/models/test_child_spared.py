@@ -114,11 +114,13 @@ def test_a_weight_that_is_an_output_is_handed_over() -> None:
 
 
 def test_everything_of_a_model_with_functions_is_handed_over() -> None:
+    """One may go by the name of an operator and compute with weights alone."""
     opsets = [helper.make_opsetid("", 17)]
     twisted = helper.make_function(
-        "local", "MatMul", ["a", "b"], ["c"], [node("Neg", "b", "n"), node("Add", "a n", "c")], opsets
+        "", "MatMul", ["a", "b"], ["c"], [node("Neg", "b", "n"), node("Add", "a n", "c")], opsets
     )
-    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], domain="local")]
+    nodes = [node("MatMul", "x w", "y")]
+    assert holes(make(nodes)) != []
     assert holes(make(nodes, functions=[twisted])) == []
 
 

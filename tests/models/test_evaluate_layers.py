@@ -196,6 +196,14 @@ def test_a_fixed_batch_is_fed_as_it_is() -> None:
     assert measurement.samples == 2
 
 
+def test_a_batch_that_paddle_leaves_open_is_open() -> None:
+    model = graphs.mlp()
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
+    data = calibration_of([{"x": np.zeros((40, 16), "f")}])
+    measurement = Measurement(_bytes(model), _bytes(model), data)
+    assert (measurement.samples, [len(feeds["x"]) for feeds in measurement.batches]) == (40, [32, 8])
+
+
 def test_an_input_that_is_there_once_goes_with_every_batch() -> None:
     model = graphs.branching()
     data = calibration_of([{"x": np.zeros((40, 32), "f"), "flag": np.array(True)}])

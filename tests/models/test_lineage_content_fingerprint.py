@@ -83,6 +83,22 @@ def test_constants_may_lie_anywhere_and_be_stored_in_any_way() -> None:
     assert of(made[0]) == of(made[1]) != of(model)
 
 
+def test_large_weights_may_be_stored_as_typed_numbers() -> None:
+    """Old exporters write float_data, whatever the size."""
+    values = np.arange((1 << 20) + 8, dtype=np.float32)
+    made = []
+    for raw in (True, False):
+        tensor = onnx.TensorProto(name="w", data_type=TensorProto.FLOAT, dims=values.shape)
+        if raw:
+            tensor.raw_data = values.tobytes()
+        else:
+            tensor.float_data.extend(values)
+        model = graphs.mlp()
+        model.graph.initializer.append(tensor)
+        made.append(of(model))
+    assert made[0] == made[1]
+
+
 def _weight(model: onnx.ModelProto) -> None:
     tensor = _all(model.graph)[-1].initializer[0]
     values = numpy_helper.to_array(tensor).copy()

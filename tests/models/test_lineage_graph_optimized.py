@@ -12,6 +12,7 @@ from onnx import numpy_helper, version_converter
 
 from registry.onnx.lineage.leaves import FloatLeaf
 from registry.onnx.lineage.match import match
+from registry.onnx.loaded import Loaded
 from support import graphs, positions
 from support.positions import copy, node, read
 
@@ -111,3 +112,63 @@ def test_a_weight_folded_twice_is_no_fold_of_the_parent(tmp_path: Path) -> None:
     pair = next(pair for pair in found.pairs if pair.child.name == bias.name)
     assert isinstance(pair.child, FloatLeaf)
     assert not np.allclose(pair.parent_value(), pair.child.value())
+
+
+def _squeezed() -> onnx.ModelProto:
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["m"], "dense"),
+        onnx.helper.make_node("HardSwish", ["m"], ["y"], "act"),
+    ]
+    return positions.graph_model(nodes, {"w": positions.weights(1, 16, 16)}, ["n", 3, 16])
+
+
+def test_dimensions_of_one_in_front_of_a_packed_weight(tmp_path: Path) -> None:
+    model = _squeezed()
+    found = match(read(model), read(onnx.load(graphs.nbits(model, tmp_path / "c.onnx", block_size=16))))
+    assert not found.nodes
+    assert [pair.parent_value().shape for pair in found.pairs] == [(16, 16)]
+
+
+def test_an_operator_that_the_runtime_wrote_out(tmp_path: Path) -> None:
+    """There is no kernel for HardSwish."""
+    model = _squeezed()
+    child = graphs.static(_optimized(model, tmp_path), tmp_path / "c.onnx", qdq=True)
+    found = match(read(model), read(onnx.load(child)))
+    assert not found.nodes
+    assert found.variant == "optimized"
+
+
+def _turned() -> onnx.ModelProto:
+    """Layouts changed back and forth: the runtime's optimizer moves the transpositions."""
+    make = onnx.helper.make_node
+    nodes = [
+        make("Transpose", ["x"], ["t"], "to_nchw", perm=[0, 3, 1, 2]),
+        make("Conv", ["t", "w1"], ["c"], "conv1", pads=[1] * 4),
+        make("Transpose", ["c"], ["u"], "to_nhwc", perm=[0, 2, 3, 1]),
+        make("Add", ["u", "b"], ["a"], "bias"),
+        make("Transpose", ["a"], ["v"], "to_nchw2", perm=[0, 3, 1, 2]),
+        make("Conv", ["v", "w2"], ["y"], "conv2"),
+    ]
+    held = {
+        "w1": positions.weights(8, 4, 3, 3),
+        "w2": positions.weights(8, 8, 3, 3),
+        "b": positions.weights(8),
+    }
+    return positions.graph_model(nodes, held, ["n", 8, 8, 4])
+
+
+def test_a_variant_of_the_parent_is_made_only_where_it_is_needed(tmp_path: Path) -> None:
+    model = _turned()
+    optimized = _optimized(model, tmp_path)
+    made: list[str] = []
+
+    def variants() -> dict[str, Callable[[], Loaded]]:
+        return {name: lambda name=name: made.append(name) or read(optimized) for name in ("basic", "other")}
+
+    plain = onnx.load(graphs.dynamic(model, tmp_path / "plain.onnx"))
+    assert match(read(model), read(plain), variants=variants()).variant == "raw"
+    assert not made
+    child = onnx.load(graphs.static(optimized, tmp_path / "c.onnx", qdq=True))
+    assert match(read(model), read(child)).nodes
+    found = match(read(model), read(child), variants=variants())
+    assert (found.nodes, found.variant, made) == ((), "basic", ["basic"])

@@ -137,3 +137,26 @@ def test_data_in_another_file_changes_nothing(tmp_path: Path) -> None:
     found = match(read(model), load(files, "out.onnx"))
     assert not found.nodes
     assert len(found.pairs) == 12
+
+
+def test_a_function_with_an_operators_name_is_listed() -> None:
+    """The runtime has a kernel for Tanh: it need not look at what the file says Tanh is."""
+    parent = graph_model([helper.make_node("Relu", ["x"], ["y"], "act")], {}, ["n", 4])
+    child = graph_model([helper.make_node("Tanh", ["x"], ["y"], "act")], {}, ["n", 4])
+    body = [helper.make_node("Relu", ["a"], ["b"])]
+    child.functions.append(
+        helper.make_function("", "Tanh", ["a"], ["b"], body, [helper.make_opsetid("", 17)])
+    )
+    assert [one.name for one in match(read(parent), read(child)).nodes] == ["ai.onnx.Tanh"]
+
+
+def test_a_sparse_constant_is_compared() -> None:
+    models = []
+    for number in (1.0, 2.0):
+        model = graph_model([helper.make_node("Add", ["x", "s"], ["y"], "use")], {}, ["n", 4])
+        values = helper.make_tensor("s", TensorProto.FLOAT, [1], [number])
+        places = helper.make_tensor("s.at", TensorProto.INT64, [1], [2])
+        model.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [4]))
+        models.append(read(model))
+    assert not match(models[0], models[0]).nodes
+    assert match(models[0], models[1]).nodes

@@ -170,3 +170,19 @@ def test_the_same_evidence_gives_the_same_words(tmp_path: Path) -> None:
     parent = graphs.transformer()
     child = load({"c": graphs.static(parent, tmp_path / "c.onnx", qdq=True).read_bytes()}, "c")
     assert prove(child, loaded(parent)).to_dict() == prove(child, loaded(parent)).to_dict()
+
+
+def test_attack_scales_of_weights_that_are_rounded_as_the_model_runs(tmp_path: Path) -> None:
+    """With AddQDQPairToWeight the file holds float weights and their scales, no integers."""
+    parent = graphs.mlp()
+    path = graphs.static(
+        parent, tmp_path / "c.onnx", qdq=True, per_channel=True, extra_options={"AddQDQPairToWeight": True}
+    )
+    child = onnx.load(path)
+    honest = prove(loaded(child), loaded(parent))
+    assert honest.verdict == "derived"
+    assert dict(honest.counts) == {"recomputed": 4, "identical": 4}
+    scales = [one for one in child.graph.initializer if one.name in ("w1_scale", "w2_scale", "b1_scale")]
+    for seed in range(6):
+        attacked = prove(_attacked(child, scales, _ulp, seed), loaded(parent))
+        assert attacked.verdict == "unexplained", attacked.reasons

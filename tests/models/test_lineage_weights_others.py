@@ -188,6 +188,32 @@ def test_attack_a_single_weight_far_away() -> None:
     assert judged(leafmaking.pair(changed, weights))[0].verdict == "unexplained"
 
 
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 4)])
+@pytest.mark.parametrize("axis", [None, 0])
+def test_attack_a_weight_without_numbers(shape: tuple[int, ...], axis: int | None) -> None:
+    empty = np.zeros(shape, np.float32)
+    scale = np.ones(()) if axis is None else np.ones(shape[0])
+    leaf = leafmaking.quantized(empty, scale, None, "INT8", axis=axis)
+    assert judged(leafmaking.pair(leaf, empty))[0].verdict == "unexplained"
+
+
+@pytest.mark.parametrize("count", [2, 23, 25])
+def test_attack_scales_that_are_not_as_many_as_channels(count: int) -> None:
+    weights = drawn(24, 18)
+    leaf = leafmaking.quantized(np.zeros((24, 18)), np.ones(count), None, "INT8", axis=0)
+    found = judged(leafmaking.pair(leaf, weights))[0]
+    assert found.verdict == "unexplained"
+    assert "cannot be read" in found.reason
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_attack_a_parent_that_is_not_finite(value: float) -> None:
+    weights = drawn(8, 8)
+    leaf = made(weights, nominal(weights))
+    weights[3, 3] = value
+    assert judged(leafmaking.pair(leaf, weights))[0].verdict == "unexplained"
+
+
 def test_attack_two_channels_swapped() -> None:
     weights = drawn(24, 18)
     leaf = made(weights, nominal(weights, 0), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,27 @@ def by_kernel(weights: Array, bits: int, symmetric: bool) -> QuantLeaf:
     made, scale, zero = DefaultWeightOnlyQuantizer(config).qbits_block_quant(weights)
     shape = (weights.shape[1], weights.shape[0])
     return leafmaking.packed(made, scale, None if symmetric else zero, shape, bits, 32)
+
+
+def test_a_fused_product_and_sum_rounds_some_weights_otherwise() -> None:
+    """What ``quantize_matmul_8bits`` does where the compiler fuses; computed here with whole numbers."""
+    scale = np.float32(0.1)
+    inverse = np.float32(1) / scale
+    zero = 117
+    whole = np.arange(-100, 100)
+    tries = [np.nextafter(np.float32((one + 0.5) * 0.1), np.float32(way)) for one in whole for way in (-9, 9)]
+    several = np.array([*tries, -11.7, 13.8], np.float32)  # the last two make this the scale
+    exact = [float(Fraction(float(one)) * Fraction(float(inverse)) + zero) for one in several]
+    fused = np.floor(np.array(exact, np.float32) + np.float32(0.5))
+    plain = np.floor((several * inverse + np.float32(zero)) + np.float32(0.5))
+    assert (fused != plain).any()
+    for made in (fused, plain):
+        integers = np.clip(made, 0, 255).astype(np.uint8).reshape(1, -1)
+        leaf = leafmaking.packed(
+            integers, np.array([[scale]]), np.array([[zero]], "u1"), integers.shape, 8, 1024
+        )
+        found = judge_weight(leaf, several.reshape(1, -1))
+        assert ("fused" in found.rounding) == (made is fused), found
 
 
 @pytest.mark.parametrize("symmetric", [True, False])

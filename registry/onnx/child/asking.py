@@ -84,15 +84,16 @@ class Asked:
     def _begun(self) -> _Pipes:
         """Send the request. Where nobody takes it, the pipe for the end closes, and ``wait`` asks again."""
         ours, theirs = [], []
-        with ExitStack() as sent:
+        with ExitStack() as kept, ExitStack() as sent:
             for _ in _Pipes._fields:
                 read, write = os.pipe()
-                self._open.callback(os.close, read)
+                kept.callback(os.close, read)
                 sent.callback(os.close, write)
                 os.set_blocking(read, False)
                 ours.append(read)
                 theirs.append(write)
             keeper.send(self._request, [self._parcel, *theirs])
+            self._open = kept.pop_all()
         return _Pipes(*ours)
 
     def _ended(self) -> End | None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from registry.onnx.child.landlock import shut_in
 from registry.onnx.child.limits import Limits
+from registry.onnx.child.seccomp import deny_calls
 
 # linux/prctl.h
 _PDEATHSIG: Final = 1
@@ -23,8 +24,8 @@ _DESCRIPTORS: Final = 16
 def confine(limits: Limits, parent: int) -> None:
     """Limit this process for good. It dies with ``parent``, the process that forked it.
 
-    No core dumps, no file opened or written, no connection, no further processes (root is exempt from that
-    one), no privileges by executing something; nobody without privileges can attach to it or read its memory.
+    No core dumps, no file opened or written, no socket, no further process, no program executed; nobody
+    without privileges can attach to it or read its memory.
     """
     _prctl(_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we had asked to be told
@@ -39,6 +40,7 @@ def confine(limits: Limits, parent: int) -> None:
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
+    deny_calls()
 
 
 def keep_private() -> None:

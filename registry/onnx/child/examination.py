@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Final
 
-from registry.errors import Malformed
+from registry.errors import Malformed, Unavailable
 from registry.onnx.child.asking import Asked, End
 from registry.onnx.child.lean import lean
 from registry.onnx.child.limits import DEFAULT, Limits
@@ -54,12 +54,20 @@ def examine(files: Mapping[str, Buffer], path: str, *, limits: Limits = DEFAULT)
 
 
 def _examined(files: Mapping[str, Buffer], path: str, bound: Limits) -> tuple[Finding, ...]:
-    with (
-        packed(*lean(files, path)) as parcel,
-        closing(Asked("check", path, parcel, bound)) as checking,
-        closing(Asked("load", path, parcel, bound)) as loading,
-    ):
-        found = (_judged("check", path, checking.wait(), bound), _judged("load", path, loading.wait(), bound))
+    try:
+        with (
+            packed(*lean(files, path)) as parcel,
+            closing(Asked("check", path, parcel, bound)) as checking,
+            closing(Asked("load", path, parcel, bound)) as loading,
+        ):
+            ends = {"check": checking.wait(), "load": loading.wait()}
+    except OSError as error:
+        raise Unavailable(
+            f"the model cannot be handed to the process that looks at it: {error.strerror}",
+            on=path,
+            hint="free memory or open files, and try again",
+        ) from error
+    found = (_judged(job, path, end, bound) for job, end in ends.items())
     return tuple(one for one in found if one is not None)
 
 

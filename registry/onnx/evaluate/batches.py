@@ -71,9 +71,9 @@ def batches_of(source: Samples, opened: frozenset[str], rows: int = ROWS) -> Bat
 
 
 def open_inputs(model: Model) -> frozenset[str]:
-    """The inputs whose first dimension the model leaves open."""
-    shapes = {value.name: value.shape for value in model.graph.inputs}
-    return frozenset(name for name, shape in shapes.items() if shape and not isinstance(shape[0], int))
+    """The inputs whose first dimension the model leaves open: a symbol, nothing, or (Paddle's way) -1."""
+    firsts = {value.name: value.shape[0] for value in model.graph.inputs if value.shape}
+    return frozenset(name for name, dim in firsts.items() if not isinstance(dim, int) or dim <= 0)
 
 
 def _rows(feeds: Feeds, open_inputs: frozenset[str]) -> int | None:

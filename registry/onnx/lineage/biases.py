@@ -25,8 +25,8 @@ def judge_bias(leaf: QuantLeaf, bias: Array, *, ulps: int = 0) -> Judgement:
     """An int32 bias; ``bias`` holds the parent's floats. Raises InvalidModel."""
     import numpy as np
 
-    if bias.size != prod(leaf.shape):
-        return _told(leaf, "unexplained", "its shape is not the parent's")
+    if bias.size != prod(leaf.shape) or not bias.size or bias.dtype.kind != "f":
+        return _told(leaf, "unexplained", "its shape or type is not the parent's")
     scale, zero = leaf.scale().reshape(-1), leaf.zero_point()
     if zero is not None and zero.any():
         return _told(leaf, "unexplained", "the zero point of a bias is not 0")

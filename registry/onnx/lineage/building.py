@@ -15,6 +15,7 @@ from registry.onnx.loaded import Loaded
 from registry.onnx.operators import qualified
 
 Normalise = Callable[[Call], list[Term]]
+_OWN = ("ai.onnx", "com.microsoft")  # and "": domains whose operators are the runtime's
 _EXTRA = 50_000  # nodes that functions may expand to, however small the file
 _EACH = 16  # and for each node in it
 _LISTS = {"value_int": "<i8", "value_ints": "<i8", "value_float": "<f4", "value_floats": "<f4"}
@@ -48,6 +49,11 @@ class Builder:
                 built.inputs.append((value.name, value.elem_type))
         found = self._graph(graph, frame)
         built.outputs = [(value.name, term) for value, term in zip(graph.outputs, found, strict=True)]
+        built.shadows = [
+            qualified((domain, name))
+            for domain, name, _ in self._functions
+            if not domain or domain.startswith(_OWN)
+        ]
         built.idle = [
             qualified((domain, name))
             for domain, name, overload in self._functions
@@ -60,10 +66,10 @@ class Builder:
         for tensor in graph.initializers:
             self._define(frame, tensor.name, self._leaf(tensor, frame))
         for sparse in graph.sparse_initializers:
-            key = attributes.digest(self._loaded, sparse.values)
-            at = attributes.digest(self._loaded, sparse.indices) if sparse.indices else None
-            made = self.built.terms.make("sparse", attrs={"dims": sparse.dims}, key=(key, at))
-            frame.names[sparse.values.name] = made
+            held = (sparse.values, *(() if sparse.indices is None else (sparse.indices,)))
+            parts = tuple(attributes.tensor(self._loaded, part) for part in held)
+            made = self.built.terms.make("sparse", attrs={"dims": sparse.dims, "parts": parts})
+            self._define(frame, sparse.values.name, made)
         names = [value.name for value in graph.outputs]
         self._nodes(graph.nodes, names, frame)
         used = self._used
@@ -89,7 +95,7 @@ class Builder:
         self._used = order.used
 
     def _define(self, frame: Frame, name: str, term: Term) -> None:
-        if name in frame.names:
+        if frame.names.get(name, term) is not term:
             self.built.twice.append(name)
         frame.names[name] = term
 

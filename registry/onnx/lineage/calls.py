@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from registry.onnx.lineage.attributes import completed
+from registry.onnx.lineage.attributes import completed, vetted
 from registry.onnx.lineage.terms import Term, Terms
 from registry.onnx.operators import qualified
 
@@ -28,6 +28,9 @@ class Call:
     outputs: int
     opset: int  # of ai.onnx
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attrs", vetted(self.op, self.domain, self.attrs))
+
     @property
     def operator(self) -> str:
         """Its name as people write it."""
@@ -36,6 +39,11 @@ class Call:
     def arg(self, position: int) -> Term | None:
         """The argument there; None where it is absent."""
         return self.args[position] if position < len(self.args) else None
+
+    @property
+    def odd(self) -> bool:
+        """Whether it has attributes that the operator does not know."""
+        return any(name.startswith("?") for name in self.attrs)
 
     def only(self, *names: str) -> None:
         """Refuse attributes other than these. Raises Unliftable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from registry.errors import InvalidModel
@@ -29,9 +30,9 @@ class Differs(Exception):
 def shape_of(term: Term, depth: int = 0) -> tuple[int, ...] | None:
     """The shape of a constant expression, None where only computing it would tell."""
     found = dims(term)
-    if found is not None or depth > _STEPS or not term.args or term.args[0] is None:
+    if found is not None or depth > _STEPS or not term.args or term.arg(0) is None:
         return found
-    inner = shape_of(term.args[0], depth + 1)
+    inner = shape_of(term.arg(0), depth + 1)
     if inner is None:
         return None
     try:
@@ -61,17 +62,26 @@ def _light(term: Term) -> bool:
 
 def undone(terms: Terms, move: Term, value: Term) -> Term | None:
     """``value`` as it was before ``move``, of the other model, moved its elements."""
-    inner = move.args[0]
+    inner = move.arg(0)
     if inner is None:
         return None
     perm = move.attr("perm")
     if move.op == "Transpose" and isinstance(perm, tuple):
         back = tuple(perm.index(at) for at in range(len(perm)))
+        value = _narrowed(terms, value, len(perm))
         if value.op == "Transpose" and value.attr("perm") == perm:
-            return value.args[0]
+            return value.arg(0)
         return terms.make("Transpose", (value,), {"perm": back})
     shape = shape_of(inner)
     return terms.make("Reshape", (value,), {"shape": shape}) if shape is not None else None
+
+
+def _narrowed(terms: Terms, value: Term, rank: int) -> Term:
+    """Without the dimensions of 1 in front that weight-only quantization drops from a MatMul's constant."""
+    shape = shape_of(value)
+    if shape is None or len(shape) <= rank or any(dim != 1 for dim in shape[: len(shape) - rank]):
+        return value
+    return terms.make("Reshape", (value,), {"shape": shape[len(shape) - rank :]})
 
 
 def pair(terms: Terms, child: Term, parent: Term) -> Pair | None:
@@ -92,7 +102,7 @@ def pair(terms: Terms, child: Term, parent: Term) -> Pair | None:
         return None
     main = max(sources, key=lambda leaf: leaf.tensor.elements)
     leaf = child.payload if quantized else _child_leaf(child)
-    exact = all(step.op in MOVES for step in _steps(parent))
+    exact = all(step.op in MOVES or step.op == "Expand" for step in _steps(parent))
     words = tuple(_word(step) for step in _steps(parent))
     return Pair(leaf, main, words, exact, tuple(sources), make=_maker(parent, main.name))
 
@@ -110,9 +120,17 @@ def _fitted(terms: Terms, child: Term, parent: Term) -> Term:
         found = _computed(parent).shape
     if wanted is None or wanted == found:
         return parent
+    if len(wanted) == 1 and prod(found) == 1:  # one number for all columns, written out
+        return terms.make("Expand", (parent, terms.number(_vector(wanted))))
     if _core(wanted) != _core(found):
         raise Differs(f"shape {list(wanted)} where the parent has {list(found)}")
     return terms.make("Reshape", (parent,), {"shape": wanted})
+
+
+def _vector(shape: tuple[int, ...]) -> Array:
+    import numpy as np
+
+    return np.array(shape, np.int64)
 
 
 def _core(shape: tuple[int, ...]) -> tuple[int, ...]:

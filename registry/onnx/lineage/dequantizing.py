@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from registry.onnx import elements
 from registry.onnx.ir import Tensor
@@ -15,6 +16,11 @@ from registry.onnx.lineage.calls import Unliftable
 from registry.onnx.lineage.folding import small
 from registry.onnx.lineage.leaves import QuantLeaf
 from registry.onnx.lineage.terms import CONST, FAKE, INTEGERS, QUANT, Constant, Params, Term, Terms
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array: TypeAlias = np.ndarray[Any, Any]
 
 DYNAMIC = "DynamicQuantizeLinear"
 MOVING = frozenset(
@@ -67,7 +73,7 @@ def _carried(terms: Terms, term: Term, made: dict[int, Term], params: Params) ->
     data = {arg.id for arg in _data(term)}
     args = [made[arg.id] if arg is not None and arg.id in data else arg for arg in term.args]
     if term.op == "If":
-        args[0] = term.args[0]
+        args[0] = term.arg(0)
     if term.op == "Pad" and term.attr("mode", b"constant") == b"constant":
         args[1:2] = [_fill(terms, term.arg(1), params)]
     return terms.make(term.op, tuple(args), term.attrs, term.output)
@@ -76,12 +82,17 @@ def _carried(terms: Terms, term: Term, made: dict[int, Term], params: Params) ->
 def _fill(terms: Terms, value: Term | None, params: Params) -> Term | None:
     """What is padded with: None for the number 0, which is the zero point."""
     held, zero = small(value), small(params.zero)
-    number = 0 if held is None and value is None else None if held is None else int(held.reshape(-1)[0])
-    if number == (0 if zero is None else int(zero.reshape(-1)[0])):
+    number = 0 if held is None and value is None else None if held is None else _number(held)
+    if number == (0 if zero is None else _number(zero)):
         return None
     if value is None:
         raise Unliftable("Pad")
     return _root(terms, value, params)
+
+
+def _number(held: Array) -> int | None:
+    whole = held.size == 1 and held.dtype.kind in "iu"
+    return int(held.reshape(-1)[0]) if whole else None
 
 
 def _root(terms: Terms, term: Term, params: Params) -> Term:
@@ -94,13 +105,13 @@ def _root(terms: Terms, term: Term, params: Params) -> Term:
             running = tensor_of(scale) is None
             found = replace(params, kind=str(term.attr("kind")), dynamic=running)
             return fake(terms, source, found, term.name)
-    if term.op == DYNAMIC and term.output == 0 and params.scale is not None and term.args[0] is not None:
+    if term.op == DYNAMIC and term.output == 0 and params.scale is not None and term.arg(0) is not None:
         parts = (params.scale, params.zero)
         if all(
             part is not None and (part.op, part.output, part.args, part.attrs) == (DYNAMIC, at, term.args, ())
             for at, part in enumerate(parts, 1)
         ):
-            return fake(terms, term.args[0], replace(params, kind="UINT8", dynamic=True), term.name)
+            return fake(terms, term.arg(0), replace(params, kind="UINT8", dynamic=True), term.name)
     raise Unliftable(term.op)
 
 

@@ -15,8 +15,9 @@ from registry.onnx.lineage.agreement import agreed, one_rounding
 from registry.onnx.lineage.biases import judge_bias, widened
 from registry.onnx.lineage.floats import judge_float
 from registry.onnx.lineage.judgement import Judgement
-from registry.onnx.lineage.leaves import FloatLeaf, Pair, QuantLeaf
+from registry.onnx.lineage.leaves import Activation, FloatLeaf, Pair, QuantLeaf
 from registry.onnx.lineage.padding import padded_oddly
+from registry.onnx.lineage.running import judge_running
 from registry.onnx.lineage.tables import TABLES, judge_table
 from registry.onnx.lineage.weights import FOLDED, judge_weight
 
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
 _WAYS = {way.name: way for way in rounding.ROUNDINGS}
 
 
-def explain(pairs: Sequence[Pair]) -> tuple[Judgement, ...]:
-    """What can be said about each child constant, in the order of ``pairs``."""
+def explain(pairs: Sequence[Pair], activations: Sequence[Activation] = ()) -> tuple[Judgement, ...]:
+    """What can be said about each child constant, in the order of ``pairs``; then about constants that are
+    quantized as the model runs, by the scales that ``activations`` have for them."""
     biases = _biases_by_scale(pairs)
-    found = agreed([_judged(pair, biases) for pair in pairs])
+    running = [judge_running(one) for one in activations if one.weight is not None and not one.dynamic]
+    found = agreed([*(_judged(pair, biases) for pair in pairs), *running])
 
     def allowed(place: int, way: str) -> bool:
-        again = _judged(pairs[place], biases, (_WAYS[way],)) if way in _WAYS else found[place]
-        return again.rounding == way
+        if way not in _WAYS or place >= len(pairs):
+            return False
+        return _judged(pairs[place], biases, (_WAYS[way],)).rounding == way
 
     return one_rounding(found, allowed)
 

@@ -61,4 +61,5 @@ class Built:
     unused: list[Constant] = field(default_factory=list)
     stuck: list[Spare] = field(default_factory=list)
     idle: list[str] = field(default_factory=list)
+    shadows: list[str] = field(default_factory=list)  # functions with the name of a runtime's own operator
     twice: list[str] = field(default_factory=list)  # names that stand for two values of one graph

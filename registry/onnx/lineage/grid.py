@@ -60,6 +60,8 @@ class Grid(NamedTuple):
     def slabs(self, limit: int = SLAB) -> Iterator[Slab]:
         """Parts of at most ``limit`` elements (one block at least) that cover the tensor."""
         outer, along, inner = self.shape
+        if not outer * along * inner:
+            return
         inner_step = min(inner, limit)
         along_step = min(along, max(self.block, limit // inner_step // self.block * self.block))
         outer_step = max(1, limit // (inner_step * along_step))

@@ -27,7 +27,8 @@ _BIASED = frozenset(
 def lifted(call: Call) -> list[Term]:
     """The terms of a node's outputs, in float wherever that can be said. Raises InvalidModel."""
     try:
-        if (lift := LIFTS.get((call.domain, call.op))) is not None and (found := lift(call)) is not None:
+        lift = None if call.odd else LIFTS.get((call.domain, call.op))
+        if lift is not None and (found := lift(call)) is not None:
             return found
     except Unliftable:
         pass
@@ -106,7 +107,7 @@ def _pad(call: Call) -> list[Term] | None:
     """A fill that stands for the number 0 is none, however it is quantized."""
     value = call.arg(2)
     while value is not None and value.op == FAKE:
-        value = value.args[0]
+        value = value.arg(0)
     if value is None or not _is_nothing(value):
         return None
     return normal(call.plain("Pad", (*call.args[:2], None, *call.args[3:]), call.attrs))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from registry.errors import InvalidModel
 from registry.onnx.lineage import attributes, constants, recovery
@@ -18,12 +19,25 @@ from registry.onnx.loaded import Loaded
 _FLOATING = frozenset(("FLOAT", "FLOAT16", "BFLOAT16", "DOUBLE"))
 
 
-def match(parent: Loaded, child: Loaded) -> Matching:
+def match(
+    parent: Loaded, child: Loaded, *, variants: Mapping[str, Callable[[], Loaded]] | None = None
+) -> Matching:
     """What of ``child`` is the quantization of which part of ``parent``, and what is not.
 
-    Raises InvalidModel where one of the two cannot be read as a graph at all.
+    ``variants`` make other forms of the parent, by what they are called: what a runtime's optimizer gives.
+    They are made only while something is unexplained, and leaves of the parent are then the variant's.
+    Raises InvalidModel where one of the models cannot be read as a graph at all.
     """
-    return _walked(Builder(child, lifted).build(), Builder(parent, lifted).build())
+    ours = Builder(child, lifted).build()
+    best = _walked(ours, Builder(parent, lifted).build())
+    for name, make in (variants or {}).items():
+        if not best.nodes:
+            break
+        found = _walked(ours, Builder(make(), lifted).build())
+        if len(found.nodes) < len(best.nodes):
+            also = "" if found.variant == "raw" else f"+{found.variant}"
+            best = replace(found, variant=name + also)
+    return best
 
 
 def _walked(child: Built, parent: Built) -> Matching:
@@ -59,8 +73,10 @@ def _signature(child: Built, parent: Built) -> Iterator[Mismatch]:
     for (name, kind), (_, other) in zip(child.inputs, parent.inputs, strict=False):
         if kind != other:
             yield Mismatch(name, "input", "its type is not the parent's")
-    for name in child.idle[: len(child.idle) if not parent.idle else 0]:
+    for name in sorted({*child.idle} - {*parent.idle}):
         yield Mismatch(name, "function", "no node calls it")
+    for name in sorted({*child.shadows} - {*parent.shadows}):
+        yield Mismatch(name, "function", "a function has the name of a runtime's own operator")
     for name in child.twice:
         yield Mismatch(name, "value", "two values have this name")
     for spare in child.stuck:

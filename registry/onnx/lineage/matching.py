@@ -61,19 +61,29 @@ class Walk:
 
     def _visit(self, child: Term, parent: Term) -> None:
         marks: list[Params] = []
-        while child.op == FAKE and parent.op != FAKE and child.args[0] is not None:
+        while child.op == FAKE and parent.op != FAKE and child.arg(0) is not None:
             self._mark(child, parent)
             marks.append(child.payload)
-            child = child.args[0]
-        while child.op != parent.op and implied(parent, marks) and parent.args[0] is not None:
+            child = child.arg(0)
+        while child.op != parent.op and implied(parent, marks) and parent.arg(0) is not None:
             self._take(child, parent)
-            parent = parent.args[0]
+            parent = parent.arg(0)
         if child.constant and parent.constant:
             self._constants(child, parent)
         elif child.constant and self._told(child, parent):
             self._take(child, parent)
         elif not self._same(child, parent) and not self._rewritten(child, parent):
-            self._recover(child, parent)
+            if marks and parent.op in ("Relu", "Clip") and recovery.like(child, parent):
+                self._dropped(child, parent)
+            else:
+                self._recover(child, parent)
+
+    def _dropped(self, child: Term, parent: Term) -> None:
+        """An activation that is gone, though the integers behind it reach beyond its bounds."""
+        self.fault(parent, "is not in the child, whose integers reach beyond its bounds")
+        self._take(child, parent)
+        if parent.arg(0) is not None:
+            self._work.append((child, parent.arg(0)))
 
     def _told(self, child: Term, parent: Term) -> bool:
         """Whether a constant of the child is what the parent computes from shapes that it knows."""
@@ -105,7 +115,7 @@ class Walk:
         """An axis counted from the end is the one counted from the start."""
         one, other = dict(child.attrs), dict(parent.attrs)
         axes = [one.pop("axis", None), other.pop("axis", None)]
-        source = parent.args[0] if parent.args else None
+        source = parent.arg(0) if parent.args else None
         if one != other or source is None or not all(isinstance(axis, int) for axis in axes):
             return False
         rank = self._shapes.rank(source)
@@ -127,7 +137,7 @@ class Walk:
 
     def _mark(self, child: Term, parent: Term) -> None:
         """Quantization parameters that the child puts on a value."""
-        mark, source = child.payload, child.args[0]
+        mark, source = child.payload, child.arg(0)
         self._take(child, parent)
         self.activations[(child.id, parent.id)] = Activation(
             value=child.name or (source.name if source is not None else ""),
@@ -172,7 +182,7 @@ class Walk:
         """Constants: undo what only moves elements in the child, then pair its leaf."""
         while child.op not in (CONST, QUANT):
             self._take(child, parent)
-            inner = child.args[0] if child.args else None
+            inner = child.arg(0) if child.args else None
             if self._alike(child, parent):
                 self._queue(child, parent)
                 return

@@ -19,7 +19,7 @@ Form = Callable[[Call], list[Term]]
 
 def normal(call: Call) -> list[Term]:
     """The terms of a node's outputs. Raises InvalidModel."""
-    form = FORMS.get(call.op) if not call.domain else None
+    form = FORMS.get(call.op) if not call.domain and not call.odd else None
     return form(call) if form else call.same(call.full(), *call.args)
 
 
@@ -78,8 +78,8 @@ def turned(call: Call, term: Term, perm: tuple[int, ...]) -> Term:
 
 
 def _inner(term: Term) -> Term:
-    assert term.args[0] is not None
-    return term.args[0]
+    assert term.arg(0) is not None
+    return term.arg(0)
 
 
 def _transpose(call: Call) -> list[Term]:

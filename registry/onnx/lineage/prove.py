@@ -41,7 +41,7 @@ def prove(
     of the two cannot be read.
     """
     matching = match(parent, child)
-    judgements = explain(matching.pairs)
+    judgements = explain(matching.pairs, matching.activations)
     verdict, reasons = judged(matching, judgements)
     replayed = Replayed(None, "")
     if requantize is not None and recipe is not None:
@@ -72,7 +72,7 @@ def judged(matching: Matching, judgements: Sequence[Judgement]) -> tuple[str, tu
 
 def _open(matching: Matching) -> tuple[str, ...]:
     """What no weight can prove."""
-    stored = sum(not one.dynamic for one in matching.activations)
+    stored = sum(not one.dynamic and one.weight is None for one in matching.activations)
     return (f"the scales and zero points of {stored} activations are not proven",) if stored else ()
 
 

@@ -14,8 +14,8 @@ _LEAVES = frozenset((CONST, QUANT))
 
 def bare(term: Term) -> Term:
     """The term without quantization marks, Relu and Clip around it."""
-    while term.op in (FAKE, "Relu", "Clip") and term.args and term.args[0] is not None:
-        term = term.args[0]
+    while term.op in (FAKE, "Relu", "Clip") and term.args and term.arg(0) is not None:
+        term = term.arg(0)
     return term
 
 
@@ -68,7 +68,7 @@ def _between(start: Term, found: Term) -> Iterator[Term]:
         if at is None or at.id in kept or at.constant:
             return
         yield at
-        at = at.args[0] if at.args else None
+        at = at.arg(0) if at.args else None
 
 
 def reasons(child: Term, parent: Term) -> Iterator[tuple[Term, str]]:

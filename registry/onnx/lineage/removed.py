@@ -44,4 +44,5 @@ def _zero(mark: Params) -> int | None:
     if mark.zero is None:
         return 0
     found = small(mark.zero)
-    return int(found.reshape(-1)[0]) if found is not None and found.size == 1 else None
+    whole = found is not None and found.size == 1 and found.dtype.kind in "iu"
+    return int(found.reshape(-1)[0]) if whole and found is not None else None

@@ -16,6 +16,7 @@ from registry.onnx.lineage.shapes import Shapes
 from registry.onnx.lineage.terms import Term, Terms
 
 _LINEAR = {"Conv": 0, "ConvTranspose": 1, "MatMul": -1}  # axis of the output channels in the weight
+_SIXTH = 0.16666667163372040  # 1 / 6 as float32
 _END = (1 << 63) - 1  # as the end of a Slice: whatever comes
 _IDLE = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
 
@@ -35,6 +36,8 @@ class Rewriter:
             yield "folded", folded
         if wanted == "Add" and (added := self._added(term)) is not None:
             yield "raw", added
+        if wanted == "Mul" and term.op == "HardSwish":
+            yield "optimized", self._hard_swish(term)
         if wanted == "Resize" and (nearest := self._nearest(term)) is not None:
             yield "upgraded", nearest
         if wanted == "Reshape" and (rows := self._rows(term)) is not None:
@@ -55,10 +58,10 @@ class Rewriter:
         chain: list[Term] = []
         at = term
         while at.op not in _LINEAR:
-            if not _affine(at) or at.args[0] is None:
+            if not _affine(at) or at.arg(0) is None:
                 return None
             chain.append(at)
-            at = at.args[0]
+            at = at.arg(0)
         weight = at.arg(1)
         joined = "Add" if at.op == "MatMul" else "Bias"
         if weight is None or not weight.constant or not chain or [step.op for step in chain] == [joined]:
@@ -69,7 +72,7 @@ class Rewriter:
             if found is None:
                 return None
             weight, bias = found
-        made = self.terms.make(at.op, (at.args[0], weight), at.attrs)
+        made = self.terms.make(at.op, (at.arg(0), weight), at.attrs)
         return made if bias is None else self.terms.make(joined, (made, bias))
 
     def _step(
@@ -78,7 +81,7 @@ class Rewriter:
         """Weight and bias after one more affine operator."""
         if step.op == "BatchNormalization":
             return self._normalized(linear, step, weight, bias)
-        by = step.args[1] if step.op == "Bias" else self._vector(linear, step.args[1])
+        by = step.arg(1) if step.op == "Bias" else self._vector(linear, step.arg(1))
         if by is None:
             return None
         if step.op in ("Bias", "Add"):
@@ -157,6 +160,11 @@ class Rewriter:
         flat = make("Flatten", (source,), {} if axis == 1 else {"axis": axis})
         return make("Reshape", (make(term.op, (flat,), {"axis": -1}), make("Shape", (source,))))
 
+    def _hard_swish(self, term: Term) -> Term:
+        """As its definition in ONNX says: where there is no kernel, the runtime writes that out."""
+        gate = self.terms.make("HardSigmoid", term.args, {"alpha": _SIXTH})
+        return self.terms.make("Mul", (*term.args, gate))
+
     def _nearest(self, term: Term) -> Term | None:
         """The nearest neighbour, enlarging by whole numbers, is the same however coordinates are counted."""
         scales = folding.small(term.arg(2))
@@ -184,7 +192,7 @@ class Rewriter:
         spatial = (*pads[2:half], *pads[half + 2 :])
         own = own or (0,) * len(spatial)
         attrs = dict(term.attrs) | {"pads": tuple(a + b for a, b in zip(own, spatial, strict=True))}
-        return self.terms.make("Conv", (inner.args[0], *term.args[1:]), attrs)
+        return self.terms.make("Conv", (inner.arg(0), *term.args[1:]), attrs)
 
     def _spelled(self, term: Term, child: Term) -> Term | None:
         """A Reshape to the same shape, told another way: constant where it was computed."""
@@ -200,21 +208,21 @@ class Rewriter:
             unlike and shape[unlike[0]] != -1
         ):  # the one that is left follows from the rest
             return None
-        return self.terms.make("Reshape", (term.args[0],), child.attrs)
+        return self.terms.make("Reshape", (term.arg(0),), child.attrs)
 
     def _idle(self, term: Term) -> Term | None:
         """An operator that changes nothing: adding 0, multiplying by 1, expanding to the same shape."""
         if term.op == "Expand" and (shape := self.shapes.of(term)) is not None:
-            return term.args[0] if shape == self.shapes.of(term.args[0]) else None
-        if term.op == "Cast" and len(term.attrs) == 1 and (source := term.args[0]) is not None:
+            return term.arg(0) if shape == self.shapes.of(term.arg(0)) else None
+        if term.op == "Cast" and len(term.attrs) == 1 and (source := term.arg(0)) is not None:
             return source if self.kinds.of(source) == term.attr("to") else None
         if term.op == "Slice" and len(term.args) == 1 and not any(term.attr("starts") or (1,)):
             whole = all(end == _END for end in term.attr("ends") or (0,)) and term.attr("steps") is None
-            return term.args[0] if whole else None
+            return term.arg(0) if whole else None
         if term.op not in _IDLE or len(term.args) != 2 or term.constant:
             return None
-        number = scalar(term.args[1])
-        return term.args[0] if number is not None and number == _IDLE[term.op] else None
+        number = scalar(term.arg(1))
+        return term.arg(0) if number is not None and number == _IDLE[term.op] else None
 
 
 def _affine(term: Term) -> bool:
@@ -222,7 +230,7 @@ def _affine(term: Term) -> bool:
         return term.output == 0 and len(term.args) == 5 and all(arg and arg.constant for arg in term.args[1:])
     if term.op not in ("Bias", "Add", "Sub", "Mul", "Div") or len(term.args) != 2:
         return False
-    return term.args[1] is not None and term.args[1].constant and not term.constant
+    return term.arg(1) is not None and term.arg(1).constant and not term.constant
 
 
 def channelled(shape: tuple[int, ...], linear: Term) -> bool:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 class Rounding(NamedTuple):
-    """``quotient``: "divide" by the scale or "multiply" by its reciprocal, both in float32, or "double" for
-    a division in float64. ``inside``: the zero point is added before rounding. ``away``: halves go away
+    """``quotient``: "divide" by the scale or "multiply" by its reciprocal, both in float32, "fuse" for a
+    product and sum that are rounded once (compilers do it for ARM), or "double" for a division in float64.
+    ``inside``: the zero point is added before rounding. ``away``: halves go away
     from 0, not to the even neighbour."""
 
     quotient: str
@@ -25,7 +26,9 @@ class Rounding(NamedTuple):
     def name(self) -> str:
         """The way in words."""
         halves = "away from zero" if self.away else "to even"
-        how = {"divide": "w/s", "multiply": "w*(1/s)", "double": "w/s in float64"}[self.quotient]
+        how = {"divide": "w/s", "multiply": "w*(1/s)", "fuse": "w*(1/s) fused", "double": "w/s in float64"}[
+            self.quotient
+        ]
         return f"{how}{' + z' if self.inside else ''}, halves {halves}"
 
 
@@ -34,6 +37,7 @@ KERNEL_NBITS = Rounding("multiply", True, True)  # its quantize_matmul_*bits
 KERNEL_QDQ = Rounding("multiply", False, True)  # its quantize_qdq_matmul_4bits
 GATHER = Rounding("divide", True, False)  # its quantizer of embedding tables
 _OTHERS = (
+    Rounding("fuse", True, True),  # its kernel for blocks where it was built for ARM
     Rounding("multiply", True, False),
     Rounding("multiply", False, False),
     Rounding("divide", False, True),
@@ -82,6 +86,10 @@ def rounded(tensors: Tensors, rounding: Rounding, slab: Slab) -> Array:
     scale = tensors.grid.cut(tensors.scale, slab).astype(kind)
     zero = tensors.grid.cut(tensors.zero, slab).astype(kind)
     weights = tensors.weights[slab.data].astype(kind, copy=False)
+    if rounding.quotient == "fuse":
+        inverse = np.where(scale == 0, kind(0), kind(1) / scale).astype(np.float64)
+        # 24 times 24 bits fit in float64: the sum is the first to be rounded, and then once more to float32
+        return _whole((weights * inverse + zero).astype(kind), rounding.away)
     if rounding.quotient == "multiply":
         made = weights * np.where(scale == 0, kind(0), kind(1) / scale)
     else:

@@ -55,7 +55,7 @@ def _factors(term: Term, depth: int) -> Iterator[Term]:
 def _product(term: Term) -> Term | None:
     """The integer product behind a Cast to float."""
     floating = term.op == "Cast" and elements.is_float(term.attr("to", 0)) and len(term.attrs) == 1
-    inner = term.args[0] if floating else None
+    inner = term.arg(0) if floating else None
     return inner if inner is not None and inner.op in _SUMS else None
 
 
@@ -77,14 +77,14 @@ def computed(term: Term) -> bool:
     if term.op != INTEGERS:
         return False
     source, scale, zero = (term.arg(at) for at in range(3))
-    if source is None or scale is None or scale.op != "Div" or scale.args[0] is None:
+    if source is None or scale is None or scale.op != "Div" or scale.arg(0) is None:
         return False
-    top, range_ = scale.args[0], scalar(scale.arg(1))
+    top, range_ = scale.arg(0), scalar(scale.arg(1))
     if top.op == "Max" and range_ in (127.0, 127.5):
-        sides = [arg.args[0] if arg is not None and arg.op == "Abs" else None for arg in top.args]
+        sides = [arg.arg(0) if arg is not None and arg.op == "Abs" else None for arg in top.args]
         return _extremes(sides, source) and scalar(zero) == 0
     if top.op == "Sub" and range_ == 255.0:
-        return _extremes(list(reversed(top.args)), source) and _from_lowest(zero, top.args[1], scale)
+        return _extremes(list(reversed(top.args)), source) and _from_lowest(zero, top.arg(1), scale)
     return False
 
 
@@ -104,5 +104,5 @@ def _from_lowest(zero: Term | None, lowest: Term | None, scale: Term) -> bool:
             return False
         if op == "Div" and zero.arg(1) is not scale:
             return False
-        zero = zero.args[0]
+        zero = zero.arg(0)
     return zero is not None and zero.op == "Sub" and scalar(zero.arg(0)) == 0 and zero.arg(1) is lowest

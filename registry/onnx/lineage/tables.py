@@ -49,8 +49,8 @@ def judge_table(leaf: QuantLeaf, weights: Array) -> Judgement:
     """A NF4 or FP4 weight. Raises InvalidModel where its constants cannot be read."""
     import numpy as np
 
-    if tuple(weights.shape) != tuple(leaf.shape):
-        return _told(leaf, "unexplained", "its shape is not the parent's")
+    if tuple(weights.shape) != tuple(leaf.shape) or not weights.size or weights.dtype.kind != "f":
+        return _told(leaf, "unexplained", "its shape or type is not the parent's")
     flat = np.ascontiguousarray(weights).reshape(-1)
     grid = of_leaf((flat.size,), 0, leaf.block_size, leaf.name)
     data, codes = grid.arrange(flat), grid.arrange(leaf.numbers().reshape(-1))

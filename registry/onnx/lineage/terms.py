@@ -188,8 +188,8 @@ def _sign(op: str, args: tuple[Term | None, ...], output: int) -> int:
 
 def dims(term: Term) -> tuple[int, ...] | None:
     """The shape of a constant leaf, quantized as the model runs or not."""
-    while term.op == FAKE and term.args[0] is not None:
-        term = term.args[0]
+    while term.op == FAKE and term.arg(0) is not None:
+        term = term.arg(0)
     if term.op == CONST:
         found: tuple[int, ...] = term.payload.dims
         return found

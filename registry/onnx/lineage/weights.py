@@ -46,13 +46,14 @@ def judge_weight(
     exact: bool = True,
     widen: Sequence[Widen] = (),
     ways: Sequence[Rounding] = (),
+    running: bool = False,
 ) -> Judgement:
     """``weights`` in the leaf's logical shape; ``exact`` is False where arithmetic made them. ``ways`` are
-    the roundings to try, () for all.
+    the roundings to try, () for all. ``running``: the integers are not stored, a QuantizeLinear makes them.
 
     Raises InvalidModel where the constants cannot be read.
     """
-    case = _arranged(leaf, weights, 0 if exact else FOLDED)
+    case = _arranged(leaf, weights, 0 if exact else FOLDED, running)
     if isinstance(case, str):
         return _told(leaf, "unexplained", case)
     wrong = _impossible(case)
@@ -70,17 +71,33 @@ def judge_weight(
     return _measured(case, fitted, way, ends)
 
 
-def _arranged(leaf: QuantLeaf, weights: Array, ulps: int) -> Case | str:
-    if leaf.kind not in _INTEGERS:
-        return f"numbers of type {leaf.kind} are not judged"
-    if tuple(weights.shape) != tuple(leaf.shape):
-        return "its shape is not the parent's"
+def _arranged(leaf: QuantLeaf, weights: Array, ulps: int, running: bool) -> Case | str:
+    if leaf.kind not in _INTEGERS or weights.dtype.kind != "f":
+        return f"numbers of type {leaf.kind} from {weights.dtype.name} are not judged"
+    if tuple(weights.shape) != tuple(leaf.shape) or not weights.size:
+        return "its shape is not the parent's" if weights.size else "it has no numbers"
     grid = of_leaf(leaf.shape, leaf.axis, leaf.block_size, leaf.name)
     data = grid.arrange(weights)
-    scale, zero = grid.spread(leaf.scale(), leaf.name), grid.spread(_zero(leaf), leaf.name)
-    return Case(
-        leaf, Tensors(grid, data, grid.arrange(leaf.numbers()), scale, zero), extremes(grid, data), ulps
-    )
+    scale, zero = (grid.spread(one, leaf.name) for one in (_plain(leaf.scale()), _plain(_zero(leaf))))
+    integers = _as_it_runs(leaf, data, scale, zero) if running else grid.arrange(leaf.numbers())
+    return Case(leaf, Tensors(grid, data, integers, scale, zero), extremes(grid, data), ulps)
+
+
+def _plain(params: Array | None) -> Array | None:
+    """Numbers of a type that numpy itself has."""
+    return params if params is None or params.dtype.kind in "iuf" else params.astype("f4")
+
+
+def _as_it_runs(leaf: QuantLeaf, data: Array, scale: Array, zero: Array) -> Array:
+    """What QuantizeLinear makes of the weights: divided, halves to even, clipped."""
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        made = data / scale
+        np.rint(made, out=made)
+        made += zero.astype(made.dtype)
+    np.nan_to_num(made, copy=False)
+    return np.asarray(np.clip(made, *levels(leaf.kind), out=made))
 
 
 def _zero(leaf: QuantLeaf) -> Array | None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.onnx import elements
 from registry.onnx.entries import bits_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from registry.onnx.profile.values import Values
+
+    Order = np.ndarray[tuple[int], np.dtype[Any]]
 
 # The sixteen values of bitsandbytes' two types, by code, as ONNX Runtime's MatMulBnb4 reads them.
 _NF4 = (
@@ -35,12 +39,26 @@ def is_coded(kind: str) -> bool:
     return kind in ("NF4", "FP4", "FLOAT4E2M1", *_EIGHT) or kind.startswith(("INT", "UINT"))
 
 
-@cache
-def code_values(kind: str) -> Values:
-    """The number that each code of a type of at most 16 bits stands for, by code; not all need be finite.
+class Codes(NamedTuple):
+    """``codes`` in the order of the finite ``values`` that they stand for."""
 
-    One array for all who ask: nobody may write into it.
-    """
+    codes: Order
+    values: Values
+
+
+@cache
+def codes_of(kind: str) -> Codes:
+    """The codes of a type of at most 16 bits. One for all who ask: nobody may write into it."""
+    import numpy as np
+
+    values = _values(kind)
+    order = np.argsort(values, kind="stable")
+    order = order[np.isfinite(values[order])]
+    return Codes(order, values[order])
+
+
+def _values(kind: str) -> Values:
+    """The number that each code stands for, by code; not all need be finite."""
     import numpy as np
 
     tables = {"NF4": _NF4, "FP4": _FP4, "FLOAT4E2M1": (*_MINI, *(-value for value in _MINI))}

@@ -14,7 +14,7 @@ from registry.onnx.content import Contents
 from registry.onnx.entries import middle_of
 from registry.onnx.ir import Tensor
 from registry.onnx.operators import NBITS, qualified
-from registry.onnx.profile.codes import code_values, is_coded
+from registry.onnx.profile.codes import codes_of, is_coded
 from registry.onnx.profile.values import End, Levels
 from registry.onnx.quantization import QuantizedTensor
 
@@ -45,19 +45,18 @@ def levels(contents: Contents, tensor: QuantizedTensor, constant: Tensor) -> Lev
     if tensor.bits > _COUNTED:
         return _wide(tensor, data)
     counts = _codes(tensor, constant, data)
-    return summed(code_values(tensor.type), counts, symmetric=tensor.symmetric, kind=tensor.type)
+    return _summed(tensor, counts)
 
 
-def summed(values: Values, counts: Counts, *, symmetric: bool, kind: str) -> Levels:
-    """Levels from how often each code occurs, ``values`` being what the codes stand for."""
+def _summed(tensor: QuantizedTensor, by_code: Counts) -> Levels:
+    """Levels from how often each code occurs."""
     import numpy as np
 
-    plain = int if "INT" in kind else float
-    order = np.argsort(values, kind="stable")
-    order = order[np.isfinite(values[order])]
-    values, counts = values[order], counts[order]
+    plain = int if "INT" in tensor.type else float
+    order, values = codes_of(tensor.type)
+    counts = by_code[order]
     total = int(counts.sum())
-    ends = tuple(End(plain(values[at]), int(counts[at])) for at in _ends(values, symmetric, kind))
+    ends = tuple(End(plain(values[at]), int(counts[at])) for at in _ends(values, tensor))
     there = np.flatnonzero(counts)
     return Levels(
         used=len(there),
@@ -71,11 +70,11 @@ def summed(values: Values, counts: Counts, *, symmetric: bool, kind: str) -> Lev
     )
 
 
-def _ends(values: Values, symmetric: bool, kind: str) -> tuple[int, ...]:
+def _ends(values: Values, tensor: QuantizedTensor) -> tuple[int, ...]:
     """Positions of the levels at the ends, and of the highest one's mirror image if that is another."""
     last = len(values) - 1
-    middle = middle_of(kind)
-    uneven = symmetric and "INT" in kind and values[0] + values[last] != 2 * middle
+    middle = middle_of(tensor.type)
+    uneven = tensor.symmetric and "INT" in tensor.type and values[0] + values[last] != 2 * middle
     return (0, 1, last) if uneven and last > 1 else (0, last)
 
 

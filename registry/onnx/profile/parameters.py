@@ -63,6 +63,8 @@ def zero_points(contents: Contents, tensor: QuantizedTensor, evidence: Evidence)
     numbers = _numbers(contents, tensor, evidence.zero, evidence.scale)
     if not numbers.size:
         return ZeroPoints(0, 0, 0, 0)
+    if numbers.size == 1:
+        return ZeroPoints(1, 1, _plain(numbers[0]), _plain(numbers[0]))
     return ZeroPoints(numbers.size, np.unique(numbers).size, _plain(numbers.min()), _plain(numbers.max()))
 
 

@@ -122,16 +122,11 @@ def name_nodes(graph: onnx.GraphProto) -> None:
 
 
 def tidy(graph: onnx.GraphProto) -> None:
-    """Drop what a quantizer left: initializers twice, or read by nobody, and shapes of values now gone."""
+    """Drop what a quantizer left: initializers that nobody reads, and shapes of values now gone."""
     for inner in graphs(graph):
         read = {name for below in graphs(inner) for node in below.node for name in node.input}
         read |= {value.name for below in graphs(inner) for value in below.output}
-        kept: set[str] = set()
-        doomed = []
-        for at, tensor in enumerate(inner.initializer):
-            if tensor.name in kept or tensor.name not in read:
-                doomed.append(at)
-            kept.add(tensor.name)
+        doomed = [at for at, tensor in enumerate(inner.initializer) if tensor.name not in read]
         for at in reversed(doomed):
             del inner.initializer[at]
         made = {name for node in inner.node for name in node.output}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _WIDE = frozenset(("INT4", "UINT4", "INT16", "UINT16"))  # Q/DQ know them from operator set 21
 _IR_OF_21 = 10
+_HALF = 10  # TensorProto.FLOAT16; Q/DQ scale it from operator set 19
 _LEAST_IR = 4  # before, every initializer must be an input
 
 
@@ -41,7 +42,10 @@ def prepare(
     name_nodes(model.graph)
     order(model.graph)
     known = _names(model.graph)
-    model = _raised(model, recipe)
+    half = _is_half(model.graph)
+    if half:
+        _check_half(recipe)
+    model = _raised(model, recipe, half)
     if recipe.optimize:
         model = _optimized(model, scratch)
         name_nodes(model.graph)
@@ -112,11 +116,28 @@ def _excluded(graph: onnx.GraphProto, recipe: Recipe, before: Mapping[str, str])
     return {names[wanted] for wanted in recipe.exclude}
 
 
-def _raised(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto:
+def _is_half(graph: onnx.GraphProto) -> bool:
+    """Whether weights are in half precision."""
+    return any(
+        one.data_type == _HALF and len(one.dims) > 1 for inner in graphs(graph) for one in inner.initializer
+    )
+
+
+def _check_half(recipe: Recipe) -> None:
+    fits = recipe.format == "QDQ" and recipe.calibration == "MinMax"
+    if recipe.mode == "dynamic" or (recipe.mode == "static" and not fits):
+        raise InvalidInput(
+            "ONNX Runtime quantizes models in half precision only to weights, or to Q/DQ by MinMax",
+            on=f"{recipe.mode}, {recipe.format}",
+            hint="--mode weight-only, or convert the model to float32 first",
+        )
+
+
+def _raised(model: onnx.ModelProto, recipe: Recipe, half: bool) -> onnx.ModelProto:
     """The model at the recipe's operator set at least, and at 21 where the types begin there."""
     from onnx import version_converter
 
-    wide = recipe.format == "QDQ" and {recipe.weight_type, recipe.activation_type} & _WIDE
+    wide = recipe.format == "QDQ" and (half or {recipe.weight_type, recipe.activation_type} & _WIDE)
     target = max(recipe.opset, 21 if wide or recipe.embeddings else 0)
     imported = next((one for one in model.opset_import if one.domain in ("", "ai.onnx")), None)
     if imported is not None and imported.version < target:

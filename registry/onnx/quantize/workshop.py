@@ -12,7 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
-import registry
 from registry import errors, strictjson
 from registry.errors import InvalidInput, InvalidModel, RegistryError, Unavailable
 from registry.onnx.quantize import frames
@@ -28,7 +27,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.owner = os.getpid()
-        home = str(Path(registry.__file__).resolve().parents[1])
+        home = str(Path(__file__).absolute().parents[3])
         paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
         known = {name: os.environ[name] for name in _KNOWN if name in os.environ}
         environment = {**known, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0"}

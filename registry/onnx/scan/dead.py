@@ -20,9 +20,9 @@ UNUSED: Final = Rule(
 )
 DEAD: Final = Rule(
     "dead-node",
-    "low",
+    "medium",
     "nodes that no output depends on",
-    "They do not run. Exporters leave a few behind; they can hide something as well.",
+    "They do not change what the model answers, so anything can be hidden in them, or wait there.",
 )
 UNUSED_FUNCTION: Final = Rule(
     "unused-function",
@@ -34,6 +34,10 @@ RULES: Final = (UNUSED, DEAD, UNUSED_FUNCTION)
 
 SMALL: Final = 16  # bytes: a leftover number or shape of an exporter, no payload
 _NAME: Final = 256  # bytes of a name that do not count, as long as there are no more
+# What measures values: exporters and ONNX's own definitions of functions leave such nodes behind.
+_SHAPING: Final = frozenset(
+    ("Shape", "Size", "Cast", "Concat", "Gather", "Slice", "Squeeze", "Unsqueeze", "Constant")
+)
 _HEAD: Final = 64  # the same of shape, type and all else
 
 
@@ -45,7 +49,7 @@ def check(subject: Subject) -> None:
         _place(subject, place)
     for key in sorted(subject.functions.keys() - called):
         nodes = subject.functions[key].nodes
-        _dead(subject, UNUSED_FUNCTION, f"{key[0]}.{key[1]}", nodes, "nothing calls it")
+        _dead(subject, UNUSED_FUNCTION, f"{key[0]}.{key[1]}", nodes, "nothing calls it", "low")
 
 
 def _place(subject: Subject, place: Place) -> None:
@@ -59,7 +63,9 @@ def _place(subject: Subject, place: Place) -> None:
             _unused(subject, place, held)
     rest = [node for node in dead if node.op_type != "Constant"]
     if rest:
-        _dead(subject, DEAD, place.at(rest[0]), rest, f"no output depends on {len(rest)} node(s)")
+        least = "low" if all(node.op_type in _SHAPING and not node.domain for node in rest) else "medium"
+        told = f"no output depends on {len(rest)} node(s)"
+        _dead(subject, DEAD, place.at(rest[0]), rest, told, least)
 
 
 def _live(subject: Subject, place: Place) -> tuple[set[int], set[str]]:
@@ -79,10 +85,10 @@ def _live(subject: Subject, place: Place) -> tuple[set[int], set[str]]:
     return live, names
 
 
-def _dead(subject: Subject, rule: Rule, on: str, nodes: Iterable[Node], told: str) -> None:
-    """As bad as what the nodes carry along."""
+def _dead(subject: Subject, rule: Rule, on: str, nodes: Iterable[Node], told: str, least: str) -> None:
+    """As bad as what the nodes carry along, and at ``least`` so bad."""
     carried = sum(map(_carried, nodes))
-    severity = "medium" if carried > SMALL else None
+    severity = "medium" if carried > SMALL else least
     subject.found.add(rule, on, f"{told}; they carry {carried} bytes", severity=severity)
 
 

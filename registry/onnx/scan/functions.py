@@ -41,7 +41,19 @@ DANGLING: Final = Rule(
     "an attribute that refers to one that is not there",
     "Readers differ in what they put in its place.",
 )
-RULES: Final = (RECURSION, EXPANSION, SHADOWS, DUPLICATE, DANGLING)
+UNDECLARED: Final = Rule(
+    "undeclared-attribute",
+    "high",
+    "a call with an attribute that its function does not have",
+    "Nothing looks at it: it is carried along unseen.",
+)
+UNUSED: Final = Rule(
+    "unused-attribute",
+    "medium",
+    "an attribute of a function that its body does not use",
+    "Its default value changes nothing, so anything can be hidden in it.",
+)
+RULES: Final = (UNDECLARED, UNUSED, RECURSION, EXPANSION, SHADOWS, DUPLICATE, DANGLING)
 
 MOST_NODES: Final = 100_000  # after expansion
 DEEPEST: Final = 40  # calls inside each other
@@ -54,6 +66,7 @@ def check(subject: Subject) -> None:
     _names(subject)
     _references(subject)
     if subject.functions:
+        _attributes(subject)
         _expand(subject)
 
 
@@ -81,6 +94,21 @@ def _references(subject: Subject) -> None:
                         subject.found.add(
                             DANGLING, place.at(node), f"{attribute.name!r} refers to {attribute.ref!r}"
                         )
+
+
+def _attributes(subject: Subject) -> None:
+    """Calls give what functions declare, and functions use it."""
+    by_key = {key: subject.parameters[id(one)] for key, one in subject.functions.items()}
+    for place in subject.places:
+        for node in place.nodes:
+            declared = by_key.get((node.domain, node.op_type, node.overload))
+            if declared is not None:
+                for name in sorted(node.attributes.keys() - declared):
+                    subject.found.add(UNDECLARED, place.at(node), f"{name!r}")
+    for function in subject.model.functions:
+        used = {attribute.ref for node in _all(function.nodes) for attribute in node.attributes.values()}
+        for name in sorted(function.defaults.keys() - used):
+            subject.found.add(UNUSED, f"{function.domain}.{function.name}", f"{name!r}")
 
 
 def _expand(subject: Subject) -> None:

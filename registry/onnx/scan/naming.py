@@ -52,7 +52,16 @@ UNSORTED: Final = Rule(
     "nodes that stand before what they depend on",
     "ONNX asks for sorted nodes. Some exporters do not sort; ONNX Runtime does it itself.",
 )
-RULES: Final = (DUPLICATE, SHADOWED, OVERRIDABLE, UNDEFINED, UNDEFINED_OUTPUT, CYCLE, UNSORTED)
+STRAY: Final = Rule(
+    "stray-names",
+    "medium",
+    "many names that stand for nothing in the graph",
+    "Shapes of values that are not there, unused symbols and domains: a list of names carries anything.",
+)
+RULES: Final = (STRAY, DUPLICATE, SHADOWED, OVERRIDABLE, UNDEFINED, UNDEFINED_OUTPUT, CYCLE, UNSORTED)
+
+STRAYS: Final = 64  # letters of stray names for each node
+LEAST_STRAYS: Final = 4096
 
 
 def check(subject: Subject) -> None:
@@ -60,20 +69,24 @@ def check(subject: Subject) -> None:
     for place in subject.places:
         _defined_once(subject, place)
         _defined_at_all(subject, place)
+    _strays(subject)
+
+
+def _strays(subject: Subject) -> None:
+    """Quantizers leave a few stale shapes behind; symbols and domains have names of a few letters."""
+    known = {name for place in subject.places for name in place.defined}
+    known.update(node.domain for place in subject.places for node in place.nodes)
+    stray = sum(len(name) for _, name in subject.described if name not in known)
+    room = STRAYS * (1 + sum(len(place.nodes) for place in subject.places))
+    if stray > LEAST_STRAYS + room:
+        subject.found.add(STRAY, "", f"{stray} letters of such names")
 
 
 def taken(subject: Subject, node: Node) -> Iterator[str]:
     """The names that a node depends on: its inputs, and what its subgraphs take from around them."""
     yield from filter(None, node.inputs)
     for place in subject.inner.get(id(node), ()):
-        yield from captured(subject, place)
-
-
-def captured(subject: Subject, place: Place) -> Iterator[str]:
-    """The names that a subgraph takes from the places around it."""
-    for node in place.nodes:
-        yield from (name for name in taken(subject, node) if name not in place.defined)
-    yield from (name for name in place.outputs if name and name not in place.defined)
+        yield from subject.captured[id(place)]
 
 
 def _defined_once(subject: Subject, place: Place) -> None:

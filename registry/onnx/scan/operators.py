@@ -7,6 +7,7 @@ from typing import Final
 
 from registry.onnx.findings import Rule
 from registry.onnx.scan.allowed import ALLOWED, IR_VERSIONS, OLDEST_OPSET, OPSETS, REACHING
+from registry.onnx.scan.collect import shortened
 from registry.onnx.scan.subject import Place, Subject
 
 UNKNOWN_DOMAIN: Final = Rule(
@@ -83,6 +84,9 @@ def check(subject: Subject) -> None:
             if key not in ALLOWED:
                 if (*key, node.overload) not in subject.functions:
                     _refuse(subject, place, place.at(node), key)
+            elif node.overload and (*key, node.overload) not in subject.functions:
+                told = f"{node.op_type} has no overload {shortened(node.overload)!r}"
+                subject.found.add(UNKNOWN_OPERATOR, place.at(node), told)
             elif not node.domain and node.op_type in FLOW:
                 flow[node.op_type] += 1
             if node.domain not in imported and not place.function:

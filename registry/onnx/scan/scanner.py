@@ -22,6 +22,7 @@ from registry.onnx.scan import (
     sizes,
     storage,
     weights,
+    wirerules,
     wirewalk,
 )
 from registry.onnx.scan.collect import Collector
@@ -35,7 +36,7 @@ UNREADABLE: Final = Rule(
     "It is damaged or no ONNX file: nothing can be said about it.",
 )
 _FAMILIES = (
-    wirewalk,
+    wirerules,
     naming,
     dead,
     operators,
@@ -65,7 +66,7 @@ _CHECKS: Final[tuple[Callable[[Subject], None], ...]] = (
     sizes.check,
     weights.check,
 )
-_BOUND = frozenset((functions.RECURSION.code, functions.EXPANSION.code, naming.DUPLICATE.code))
+_ENDLESS = frozenset((functions.RECURSION.code, functions.EXPANSION.code))
 
 
 class Scanned(NamedTuple):
@@ -126,8 +127,11 @@ def scanned(files: Mapping[str, Buffer], path: str, *, parent: Loaded | None = N
 def _check(subject: Subject) -> None:
     for check in _CHECKS:
         check(subject)
-    if not _BOUND & subject.found.codes:
-        try:
-            numbers.check(subject)
-        except (InvalidModel, UnsafePath) as error:
+    if _ENDLESS & subject.found.codes:
+        return
+    try:
+        numbers.check(subject)
+    except (InvalidModel, UnsafePath) as error:
+        # Two values of one name stop it, and are reported.
+        if naming.DUPLICATE.code not in subject.found.codes:
             subject.found.add(UNREADABLE, error.on or "", error.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -19,8 +19,7 @@ from registry.onnx.scope import constant_of
 class Place:
     """One graph, or the body of one function: what it defines, and the place around a subgraph.
 
-    ``label`` is "" for the main graph, else the nodes that lead to it. ``captured`` are the names that it
-    takes from the places around it.
+    ``label`` is "" for the main graph, else the nodes that lead to it.
     """
 
     label: str
@@ -107,6 +106,7 @@ class Subject:
     ranges: dict[str, list[Range]]  # of external files that tensors use; filled by the rules for them
     fields: Mapping[int, int]  # of each tensor, as bits, by where its message starts
     attributes: Sequence[Held]
+    described: Sequence[tuple[str, str]]  # message and name: values, symbols and domains that it tells of
     parameters: Mapping[int, frozenset[str]]  # the attributes of a function, by its identity
     found: Collector
     parent: Loaded | None
@@ -134,6 +134,7 @@ class Subject:
             ranges={},
             fields=walk.tensors,
             attributes=walk.attributes,
+            described=walk.described,
             parameters=parameters,
             found=found,
             parent=parent,
@@ -143,6 +144,15 @@ class Subject:
     def functions(self) -> Mapping[tuple[str, str, str], Function]:
         """The functions that the model defines, by domain, name and overload."""
         return {(one.domain, one.name, one.overload): one for one in self.model.functions}
+
+    @cached_property
+    def captured(self) -> Mapping[int, frozenset[str]]:
+        """The names that each subgraph takes from the places around it, by the place's identity."""
+        found: dict[int, frozenset[str]] = {}
+        for place in reversed(self.places):  # inner ones first: each is looked at once
+            below = (inner for node in place.nodes for inner in self.inner.get(id(node), ()))
+            found[id(place)] = _captured(place, (name for one in below for name in found[id(one)]))
+        return found
 
     @cached_property
     def inner(self) -> Mapping[int, tuple[Place, ...]]:
@@ -155,6 +165,12 @@ class Subject:
                 if below:
                     found[id(node)] = below
         return found
+
+
+def _captured(place: Place, inner: Iterable[str]) -> frozenset[str]:
+    """The names that a place takes from those around it; ``inner``: what its subgraphs take."""
+    taken = (name for node in place.nodes for name in node.inputs)
+    return frozenset(filter(None, (*taken, *inner, *place.outputs))) - place.defined
 
 
 def places_of(model: Model) -> tuple[Place, ...]:

@@ -10,81 +10,22 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final, NamedTuple
 
-from registry.onnx.findings import Rule
 from registry.onnx.scan.collect import Collector
 from registry.onnx.scan.protobuf import TABLE
+from registry.onnx.scan.wirerules import (
+    CONTROL,
+    DEPRECATED,
+    HUGE_TEXT,
+    LARGE_TEXT,
+    LONG_NAME,
+    NOT_UTF8,
+    OVERLONG,
+    TRAINING,
+    TWICE,
+    UNKNOWN,
+    WRONG_TYPE,
+)
 from registry.onnx.wire import BYTES, FIXED32, FIXED64, MAX_DEPTH, MAX_FIELDS, VARINT, damaged, varint
-
-UNKNOWN: Final = Rule(
-    "unknown-field",
-    "high",
-    "a field that ONNX does not define",
-    "No reader looks at it and every copy keeps it: room for a payload, and a difference that nobody sees.",
-)
-WRONG_TYPE: Final = Rule(
-    "wrong-wire-type",
-    "high",
-    "a field in another wire type than its definition's",
-    "Readers of protobuf treat it as unknown, so what it holds is carried along unseen.",
-)
-TWICE: Final = Rule(
-    "field-twice",
-    "high",
-    "a single field that occurs more than once",
-    "Some readers take the first, some the last, some merge them: each may see another model.",
-)
-OVERLONG: Final = Rule(
-    "overlong-number",
-    "medium",
-    "a number written in more bytes than it needs",
-    "No exporter writes it so; the spare bytes can mark or carry something.",
-)
-DEPRECATED: Final = Rule(
-    "deprecated-field",
-    "medium",
-    "a field that nothing writes any more",
-    "Tensor segments were given up before ONNX 1.0: readers ignore or refuse them, and differ.",
-)
-TRAINING: Final = Rule(
-    "training-data",
-    "medium",
-    "training information in a model for inference",
-    "It holds whole graphs and bindings that a runtime for inference never looks at.",
-)
-NOT_UTF8: Final = Rule(
-    "name-not-utf8",
-    "high",
-    "a name that is not UTF-8",
-    "ONNX names are UTF-8; readers differ in what they make of others.",
-)
-CONTROL: Final = Rule(
-    "control-characters",
-    "medium",
-    "a name with control or invisible characters",
-    "It can steer a terminal, forge a line of a log, or look like another name.",
-)
-LONG_NAME: Final = Rule(
-    "long-name",
-    "high",
-    "a name that is longer than any name",
-    "It carries something, and makes whoever prints or joins names run out of memory.",
-)
-HUGE_TEXT: Final = Rule(
-    "metadata-huge",
-    "medium",
-    "more documentation than a model has",
-    "Documentation and metadata carry anything at all; a megabyte in one piece is no note to a reader.",
-)
-LARGE_TEXT: Final = Rule(
-    "metadata-large",
-    "low",
-    "much documentation or metadata",
-    "It is not executed, but it is carried along and seldom read.",
-)
-RULES: Final = (
-    *(UNKNOWN, WRONG_TYPE, TWICE, OVERLONG, DEPRECATED, TRAINING),
-    *(NOT_UTF8, CONTROL, LONG_NAME, HUGE_TEXT, LARGE_TEXT),
-)
 
 LONG: Final = 4096  # bytes of a name
 BOUNDLESS: Final = 1 << 16
@@ -96,6 +37,9 @@ _ONEOF: Final = 1 << 30  # the bit that the members of a oneof share
 _PARAMETER: Final = 1 << 6  # FunctionProto.attribute
 _ATTRIBUTE_TYPE: Final = ("Attribute", "20")
 
+_DESCRIBING: Final = frozenset(
+    ("ValueInfo", "TensorAnnotation", "TensorShape.Dimension", "OperatorSetId", "DeviceConfiguration")
+)
 _SPECIAL: Final = frozenset(("Function", "TrainingInfo", "Tensor.Segment"))
 _SKIP, _MESSAGE, _NAME, _TEXT, _GONE, _TYPE = range(6)  # what is done with a field
 
@@ -159,6 +103,8 @@ class Walk:
         self.boundless = False  # a name is so long that nothing further can be done with it
         self.tensors: dict[int, int] = {}
         self.attributes: list[Held] = []
+        # Names of values that are described, and of symbols and domains: by message, those not met before.
+        self.described: list[tuple[str, str]] = []
         self.parameters: list[set[str]] = []  # the attributes of each function, by its place in the file
 
     def run(self) -> None:
@@ -279,6 +225,8 @@ class Walk:
         except UnicodeDecodeError:
             self._found.add(NOT_UTF8, name, f"{on} at byte {at}")
             return
+        if name in _DESCRIBING:
+            self.described.append((name, text))
         if name == "Function" and number == _PARAMETER:
             self.parameters[-1].add(text)
         if not text.isprintable():

@@ -10,12 +10,17 @@ _METHODS = ("MinMax", "Percentile", "Entropy")
 
 
 def coarse(*, calibrated: bool) -> tuple[Recipe, ...]:
-    """The grid: with calibration data 24 static recipes, and without 7 others all the same.
+    """The grid: with calibration data 24 static recipes, and 7 others in any case.
 
     Static: calibration method by granularity by symmetry of activations by reduced range. Dynamic: by
-    granularity and reduced range. Weight-only: 8 bit, and 4 bit in small and larger blocks.
+    granularity and reduced range. Weight-only: 8 bit, and 4 bit in small and larger blocks. First comes the
+    likeliest of each kind.
     """
-    return (*(static() if calibrated else ()), *dynamic(), *weight_only())
+    first, *more = static()
+    whole, reduced = dynamic()[:2], dynamic()[2:]
+    if not calibrated:
+        return (*whole, *weight_only(), *reduced)
+    return (first, *whole, *weight_only(), *more, *reduced)
 
 
 def static() -> tuple[Recipe, ...]:

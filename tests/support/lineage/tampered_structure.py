@@ -100,8 +100,7 @@ def attribute_changed(data: bytes, rng: Dice) -> bytes:
         if attribute.type == AttributeProto.FLOAT:
             attribute.f = float(np.float32(attribute.f) * np.float32(1.001)) or 0.001
         elif attribute.type == AttributeProto.INT:
-            yes_or_no = attribute.name.startswith(("trans", "keepdims", "do_"))
-            attribute.i = 1 - attribute.i if yes_or_no else attribute.i + int(rng.choice((-1, 1)))
+            attribute.i = _other(attribute.name, attribute.i, int(rng.choice((-1, 1))))
         else:
             attribute.ints[int(rng.integers(len(attribute.ints)))] += int(rng.choice((-1, 1)))
         if loads(changed := surgery.done()):
@@ -119,8 +118,27 @@ def _wrapped(data: bytes, rng: Dice, kind: str, value: np.float32) -> bytes:
     return checked(surgery)
 
 
+def _other(name: str, value: int, step: int) -> int:
+    """Another value that also means something else."""
+    if name.startswith(("trans", "keepdims", "do_")):
+        return 1 - value
+    if name == "axis":  # from 0 to -1 it may be the same axis
+        return value + 1 if value >= 0 else value - 1
+    return value + step
+
+
 def _editable(attribute: AttributeProto) -> bool:
-    if attribute.name in ("accuracy_level", "to", "K", "N", "bits", "block_size", "quant_type", "opset"):
+    if attribute.name in (
+        "accuracy_level",
+        "to",
+        "K",
+        "N",
+        "bits",
+        "block_size",
+        "quant_type",
+        "opset",
+        "noop_with_empty_axes",
+    ):
         return False  # what the file states twice: a change would not load, or mean nothing
     kinds = (AttributeProto.FLOAT, AttributeProto.INT, AttributeProto.INTS)
     return attribute.type in kinds and not (attribute.type == AttributeProto.INTS and not attribute.ints)
