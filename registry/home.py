@@ -9,6 +9,7 @@
     registry.db      the default database
     blobs/           the default store
     pushes/          what interrupted pushes have stored, so that the same push resumes
+    tunings/         what searches for a recipe have tried, so that the same search goes on
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Gathered:
 
     def _count(self, path: str, links: int) -> None:
         if links > 1:
-            self._found(HARD_LINK, path, f"it has {links} names")
+            self.findings.append(_linked(path, links))
 
     def _found(self, rule: Rule, path: str, message: str) -> None:
         self.findings.append(Finding(rule.code, rule.severity, path, "", message))
@@ -119,7 +119,13 @@ def hard_links(files: list[SourceFile]) -> Iterator[Finding]:
         with disk.translated(file.place):
             links = file.place.lstat().st_nlink
         if links > 1:
-            yield Finding(HARD_LINK.code, HARD_LINK.severity, file.path, "", f"it has {links} names")
+            yield _linked(file.path, links)
+
+
+def _linked(path: str, links: int) -> Finding:
+    """Installers and caches link model files; data that a model reads must be its own."""
+    severity = "low" if path.endswith(_ONNX) else HARD_LINK.severity
+    return Finding(HARD_LINK.code, severity, path, "", f"it has {links} names")
 
 
 def _needed(file: SourceFile) -> tuple[str, ...]:

@@ -90,9 +90,11 @@ def push(
         upload.begin()  # hop 1
         scanning.check_codes(allow)
         source = collect(path)
-        facts = inspect_source(source)  # hop 2
-        report = scanning.scan_source(source)
+        report = scanning.scan_source(source)  # hop 2
+        if scanning.is_damaged(report):
+            inspect_source(source)  # which says what to do about it
         scanning.require(report, allow)
+        facts = inspect_source(source)
         source, views = watched(source, canaries)
         said, allowed = (*statements, *(proving(views) if proving else ())), scanning.serious(report)
         wish = _Wish(target, label, names, dict(metadata or {}), facts, said, allowed)

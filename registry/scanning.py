@@ -63,6 +63,11 @@ def serious(report: Report) -> tuple[str, ...]:
     return tuple(sorted({one.code for one in report.findings if at_least(one)}))
 
 
+def is_damaged(report: Report) -> bool:
+    """Whether a file cannot be read, or its data are not where it says: most often an accident."""
+    return any(one.code == "unreadable" or one.code.startswith("external-") for one in report.findings)
+
+
 def check_codes(codes: Collection[str]) -> None:
     """Raise InvalidInput where somebody wants to allow what no rule is called."""
     if unknown := sorted(set(codes) - rules().keys()):

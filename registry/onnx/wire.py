@@ -19,6 +19,7 @@ VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MAX_FIELDS = 4_000_000  # fields read from one file, nested ones included
 MAX_DEPTH = 100  # nested messages: the limit of protobuf's own parsers
 _MAX_NUMBER = (1 << 29) - 1  # highest legal field number
+_new = tuple.__new__  # what the constructor of a NamedTuple calls, without its detour
 
 
 class Span(NamedTuple):
@@ -96,8 +97,10 @@ class Wire:
         Raises InvalidModel for anything that does not fit between the two.
         """
         view, at = self.view, start
-        while at < end:
-            self._spend(at)
+        while at < end:  # the hot path of every reader: the common cases are written out
+            self._left -= 1
+            if self._left < 0:
+                raise damaged(f"more than {MAX_FIELDS} fields", at)
             key: int = view[at]
             if key < 0x80:
                 at += 1
@@ -106,13 +109,18 @@ class Wire:
             number, kind = key >> 3, key & 7
             if not 0 < number <= _MAX_NUMBER:
                 raise damaged(f"field number {number}", at)
+            value = 0
             if kind == VARINT:
                 start = at
-                value, at = varint(view, start, end)
-                yield Field(number, kind, value, start, at)
+                if at < end and view[at] < 0x80:
+                    value, at = view[at], at + 1
+                else:
+                    value, at = varint(view, at, end)
+            elif kind == BYTES and at < end and (length := view[at]) < 0x80 and length < end - at:
+                start, at = at + 1, at + 1 + length
             else:
                 start, at = self._payload(kind, at, end)
-                yield Field(number, kind, 0, start, at)
+            yield _new(Field, (number, kind, value, start, at))
 
     def _payload(self, kind: int, at: int, end: int) -> tuple[int, int]:
         if kind == BYTES:
@@ -124,11 +132,6 @@ class Wire:
         if length > end - at:
             raise self._overrun(length, at, end)
         return at, at + length
-
-    def _spend(self, at: int) -> None:
-        self._left -= 1
-        if self._left < 0:
-            raise damaged(f"more than {MAX_FIELDS} fields", at)
 
     def _overrun(self, length: int, at: int, end: int) -> InvalidModel:
         if end == len(self.view):

@@ -97,11 +97,17 @@ def test_nothing_to_scan_is_no_clean_report(tmp_path: Path, name: str, code: int
 
 
 def test_a_hard_link_is_told(tmp_path: Path, model: Path) -> None:
+    """Of data that a model reads it is serious; installers and caches link ONNX files themselves."""
     (tmp_path / "copy.onnx").write_bytes(model.read_bytes())
     os.link(tmp_path / "copy.onnx", tmp_path / "again.onnx")
+    told = call("--home", NOWHERE, "scan", tmp_path, "--json").done()
+    found = [(one["code"], one["severity"]) for one in told.document()["findings"]]
+    assert found == [("hard-link", "low")] * 2
+    (tmp_path / "weights.bin").write_bytes(b"1234")
+    os.link(tmp_path / "weights.bin", tmp_path / "elsewhere.bin")
     told = call("--home", NOWHERE, "scan", tmp_path, "--json")
     assert told.code == 5
-    assert "hard-link" in {one["code"] for one in told.document()["findings"]}
+    assert ("hard-link", "high") in [(one["code"], one["severity"]) for one in told.document()["findings"]]
 
 
 def test_names_from_the_file_cannot_steer_the_terminal(tmp_path: Path) -> None:

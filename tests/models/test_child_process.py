@@ -20,7 +20,7 @@ import pytest
 from registry.errors import Unavailable
 from registry.onnx.child import Limits, asking, examination, examine, keeper, prewarm
 from registry.onnx.child.confinement import confine
-from registry.onnx.child.parcel import packed, unpacked
+from registry.onnx.child.parcel import packed
 from support import graphs
 
 MODEL = graphs.mlp().SerializeToString()
@@ -272,19 +272,6 @@ def test_what_the_libraries_print_stays_out_of_the_terminal(capfd: pytest.Captur
     unused.name = "unused"  # ONNX Runtime warns that it removes it
     assert look(model.SerializeToString()) == ()
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_parcel_cannot_be_changed_by_whoever_holds_it() -> None:
-    with packed({"a": b"one", "b/c": b"", "d": bytes(5000)}) as parcel:
-        assert {name: bytes(view) for name, view in unpacked(parcel).items()} == {
-            "a": b"one",
-            "b/c": b"",
-            "d": bytes(5000),
-        }
-        with pytest.raises(PermissionError):
-            os.pwrite(parcel, b"x", 0)
-        with pytest.raises(PermissionError):
-            os.truncate(parcel, 0)
 
 
 def test_a_confined_process_dies_with_whoever_forked_it() -> None:

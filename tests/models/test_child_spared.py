@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,19 @@ def test_two_weights_at_one_place_are_left_out_once() -> None:
     size = 2 * LARGE
     assert _outside({"w": (0, size), "v": (0, size)}, uses) == [Span(0, size)]
     assert _outside({"w": (0, size), "v": (4, size)}, uses) == [Span(0, size), Span(size, 4)]
+
+
+def test_a_parcel_cannot_be_changed_by_whoever_holds_it() -> None:
+    with packed({"a": b"one", "b/c": b"", "d": bytes(5000)}) as parcel:
+        assert {name: bytes(view) for name, view in unpacked(parcel).items()} == {
+            "a": b"one",
+            "b/c": b"",
+            "d": bytes(5000),
+        }
+        with pytest.raises(PermissionError):
+            os.pwrite(parcel, b"x", 0)
+        with pytest.raises(PermissionError):
+            os.truncate(parcel, 0)
 
 
 def test_a_parcel_has_zeros_where_the_holes_are() -> None:

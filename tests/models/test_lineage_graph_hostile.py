@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,7 +13,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from registry.errors import InvalidModel
-from registry.onnx.lineage.leaves import Matching
+from registry.onnx.lineage.leaves import Matching, QuantLeaf
 from registry.onnx.lineage.match import match
 from support import graphs
 from support.positions import copy, graph_model, read, weights
@@ -157,3 +160,54 @@ def test_many_nodes_cost_time_in_proportion() -> None:
         match(model, model)
         spent.append(time.process_time() - started)
     assert spent[1] < 16 * spent[0]
+
+
+def _damaged(model: onnx.ModelProto, seed: int) -> onnx.ModelProto:
+    """One node's inputs, operator or attributes, or one tensor's type or shape, made something else."""
+    edited, dice = copy(model), random.Random(seed)
+    nodes, tensors = edited.graph.node, edited.graph.initializer
+    node, tensor = dice.choice(nodes), dice.choice(tensors)
+    names = [name for one in nodes for name in (*one.input, *one.output)]
+    match dice.randrange(6):
+        case 0:
+            node.input[dice.randrange(len(node.input))] = dice.choice(names)
+        case 1:
+            node.op_type = dice.choice(nodes).op_type
+        case 2:
+            for attribute in node.attribute:
+                attribute.type = dice.choice((1, 2, 3, 4, 6, 7))
+        case 3:
+            for attribute in node.attribute:
+                attribute.i = dice.choice((-(1 << 62), -1, 1 << 40))
+                attribute.ints[:] = [dice.choice((-9, 3, 1 << 50))] * dice.randrange(4)
+        case 4:
+            tensor.data_type = dice.choice((1, 2, 3, 7, 8, 9, 10, 11, 16, 21, 22))
+        case _:
+            tensor.dims[:] = [dice.choice((0, 1, 2, 7, 1 << 31))] * dice.randrange(4)
+    return edited
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "qdq", "qoperator", "nbits"])
+def test_damaged_children_get_an_answer(kind: str, tmp_path: Path) -> None:
+    """A matching or InvalidModel, whichever side the damaged model is on; nothing else is raised."""
+    model = graphs.transformer()
+    made = {
+        "dynamic": lambda path: graphs.dynamic(model, path),
+        "qdq": lambda path: graphs.static(model, path, qdq=True, per_channel=True),
+        "qoperator": lambda path: graphs.static(model, path, qdq=False),
+        "nbits": lambda path: graphs.nbits(model, path, block_size=16),
+    }[kind]
+    child, parent = onnx.load(made(tmp_path / "c.onnx")), read(model)
+    answers = 0
+    for seed in range(60):
+        with suppress(InvalidModel):
+            damaged = read(_damaged(child, seed))
+            match(damaged, parent)
+            for pair in match(parent, damaged).pairs:
+                with suppress(InvalidModel):
+                    pair.parent_value()
+                if isinstance(pair.child, QuantLeaf):
+                    with suppress(InvalidModel):
+                        pair.child.numbers(), pair.child.scale(), pair.child.zero_point()
+            answers += 1
+    assert answers > 20

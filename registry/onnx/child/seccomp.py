@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-_SET_SECCOMP, _FILTER = 22, 2  # linux/prctl.h; Needs PR_SET_NO_NEW_PRIVS before
+_SET_SECCOMP, _FILTER = 22, 2  # linux/prctl.h
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # linux/bpf_common.h: of 32-bit words
 _NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
 _ALLOW: Final = 0x7FFF0000
@@ -21,7 +21,7 @@ _DENY: Final = 0x00050000 | errno.EPERM
 
 
 class _Machine(NamedTuple):
-    """``architecture`` is AUDIT_ARCH_*; ``denied`` are system call numbers, those from ``beyond`` on as well."""
+    """``architecture`` is AUDIT_ARCH_*; ``denied`` are numbers of calls, ``beyond`` the first of more."""
 
     architecture: int
     denied: tuple[int, ...]
@@ -45,7 +45,7 @@ _MACHINES: Final = {
     ),
     "aarch64": _Machine(
         0xC00000B7,
-        (
+        (  # the same calls, line by line
             *(198, 203, 199),
             *(220, 435),
             *(221, 281),

@@ -70,7 +70,7 @@ def value(loaded: Loaded, attribute: Attribute) -> Any:
         return struct.unpack("<f", bytes((attribute.f or _NOTHING).of(view)) or bytes(4))[0]
     if kind == _STRING:
         return bytes((attribute.s or _NOTHING).of(view))
-    return attribute.i or 0
+    return attribute.i or 0 if kind == _INT else ("type", kind)  # a type without a value of it
 
 
 def _shown(attribute: Attribute) -> int:
@@ -143,7 +143,7 @@ def _fits(kind: int | None, value: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def types_of(op: str) -> Mapping[str, int]:
-    """The types of an ai.onnx operator's attributes, those that only older versions have included: weight-only
+    """The types of an ai.onnx operator's attributes, with those that only older versions have: weight-only
     quantization raises a file's operator set and leaves its nodes as they are."""
     from onnx import defs
 
@@ -151,9 +151,14 @@ def types_of(op: str) -> Mapping[str, int]:
     version = defs.onnx_opset_version()
     while version > 0 and defs.has(op, domain="", max_inclusive_version=version):
         schema = defs.get_schema(op, version, "")
-        found = {name: held.type.value for name, held in schema.attributes.items()} | found
+        found = {name: _number(held.type) for name, held in schema.attributes.items()} | found
         version = schema.since_version - 1
     return found
+
+
+def _number(kind: Any) -> int:
+    """onnx's own enumeration as a number."""
+    return int(kind)
 
 
 @lru_cache(maxsize=1024)

@@ -32,7 +32,7 @@ def shape_of(term: Term, depth: int = 0) -> tuple[int, ...] | None:
     found = dims(term)
     if found is not None or depth > _STEPS or not term.args or term.arg(0) is None:
         return found
-    inner = shape_of(term.arg(0), depth + 1)
+    inner = shape_of(term.first, depth + 1)
     if inner is None:
         return None
     try:

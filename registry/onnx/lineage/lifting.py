@@ -11,10 +11,11 @@ from typing import Final
 
 from registry.onnx.lineage import contrib, sums
 from registry.onnx.lineage.calls import Call, Unliftable
-from registry.onnx.lineage.dequantizing import MOVING, bias, checked, dequantized, partnered
+from registry.onnx.lineage.dequantizing import MOVING, checked, dequantized
 from registry.onnx.lineage.normal import normal
 from registry.onnx.lineage.operating import integers, operand, quantized
 from registry.onnx.lineage.opsets import scalar
+from registry.onnx.lineage.summands import bias, partnered
 from registry.onnx.lineage.terms import CONST, FAKE, INTEGERS, QUANT, Params, Term
 from registry.onnx.operators import MICROSOFT
 

@@ -61,13 +61,13 @@ class Walk:
 
     def _visit(self, child: Term, parent: Term) -> None:
         marks: list[Params] = []
-        while child.op == FAKE and parent.op != FAKE and child.arg(0) is not None:
+        while child.op == FAKE and parent.op != FAKE:
             self._mark(child, parent)
             marks.append(child.payload)
-            child = child.arg(0)
-        while child.op != parent.op and implied(parent, marks) and parent.arg(0) is not None:
+            child = child.first
+        while child.op != parent.op and implied(parent, marks):
             self._take(child, parent)
-            parent = parent.arg(0)
+            parent = parent.first
         if child.constant and parent.constant:
             self._constants(child, parent)
         elif child.constant and self._told(child, parent):
@@ -82,8 +82,7 @@ class Walk:
         """An activation that is gone, though the integers behind it reach beyond its bounds."""
         self.fault(parent, "is not in the child, whose integers reach beyond its bounds")
         self._take(child, parent)
-        if parent.arg(0) is not None:
-            self._work.append((child, parent.arg(0)))
+        self._work.append((child, parent.first))
 
     def _told(self, child: Term, parent: Term) -> bool:
         """Whether a constant of the child is what the parent computes from shapes that it knows."""

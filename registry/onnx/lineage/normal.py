@@ -71,15 +71,10 @@ def turned(call: Call, term: Term, perm: tuple[int, ...]) -> Term:
         and isinstance(inner := term.attr("perm"), tuple)
         and len(inner) == len(perm)
     ):
-        term, perm = _inner(term), tuple(inner[at] for at in perm)
+        term, perm = term.first, tuple(inner[at] for at in perm)
     if perm == tuple(range(len(perm))):
         return term
     return call.one("Transpose", term, perm=perm)
-
-
-def _inner(term: Term) -> Term:
-    assert term.arg(0) is not None
-    return term.arg(0)
 
 
 def _transpose(call: Call) -> list[Term]:

@@ -43,4 +43,5 @@ def while_running(call: Call, term: Term | None) -> Term:
 
 
 def added(call: Call, product: Term, added: Term | None) -> list[Term]:
+    """The product with what is added to it, if anything is."""
     return [product] if added is None else normal(call.plain("Add", (product, added), {}))

@@ -14,8 +14,8 @@ _LEAVES = frozenset((CONST, QUANT))
 
 def bare(term: Term) -> Term:
     """The term without quantization marks, Relu and Clip around it."""
-    while term.op in (FAKE, "Relu", "Clip") and term.args and term.arg(0) is not None:
-        term = term.arg(0)
+    while term.op in (FAKE, "Relu", "Clip") and term.arg(0) is not None:
+        term = term.first
     return term
 
 

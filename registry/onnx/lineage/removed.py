@@ -16,7 +16,7 @@ def implied(term: Term, marks: Iterable[Params]) -> bool:
     integer stands for a number outside its bounds (by more than one step at a Clip's bounds, where the
     calibrated range is rounded to integers)."""
     low, high = _bounds(term)
-    if low is None and high is None:
+    if (low is None and high is None) or term.arg(0) is None:
         return False
     return any(_within(mark, low, high, exact=term.op == "Relu") for mark in marks)
 

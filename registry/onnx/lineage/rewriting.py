@@ -61,7 +61,7 @@ class Rewriter:
             if not _affine(at) or at.arg(0) is None:
                 return None
             chain.append(at)
-            at = at.arg(0)
+            at = at.first
         weight = at.arg(1)
         joined = "Add" if at.op == "MatMul" else "Bias"
         if weight is None or not weight.constant or not chain or [step.op for step in chain] == [joined]:
@@ -230,7 +230,8 @@ def _affine(term: Term) -> bool:
         return term.output == 0 and len(term.args) == 5 and all(arg and arg.constant for arg in term.args[1:])
     if term.op not in ("Bias", "Add", "Sub", "Mul", "Div") or len(term.args) != 2:
         return False
-    return term.arg(1) is not None and term.arg(1).constant and not term.constant
+    second = term.arg(1)
+    return second is not None and second.constant and not term.constant
 
 
 def channelled(shape: tuple[int, ...], linear: Term) -> bool:

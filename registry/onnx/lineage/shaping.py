@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from registry.onnx.lineage import extents
 from registry.onnx.lineage.extents import Extents
 from registry.onnx.lineage.terms import Term
 
-if TYPE_CHECKING:
-    from registry.onnx.lineage.shapes import Shapes
+
+class Shapes(Protocol):
+    """What is known of other terms."""
+
+    def of(self, term: Term | None) -> Extents | None:
+        """The term's shape."""
+
+    def vector(self, term: Term | None) -> Extents | None:
+        """The elements of a small integer vector."""
+
 
 Rule: TypeAlias = "Callable[[Shapes, Term], Extents | None]"
 

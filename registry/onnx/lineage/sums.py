@@ -79,7 +79,7 @@ def computed(term: Term) -> bool:
     source, scale, zero = (term.arg(at) for at in range(3))
     if source is None or scale is None or scale.op != "Div" or scale.arg(0) is None:
         return False
-    top, range_ = scale.arg(0), scalar(scale.arg(1))
+    top, range_ = scale.first, scalar(scale.arg(1))
     if top.op == "Max" and range_ in (127.0, 127.5):
         sides = [arg.arg(0) if arg is not None and arg.op == "Abs" else None for arg in top.args]
         return _extremes(sides, source) and scalar(zero) == 0

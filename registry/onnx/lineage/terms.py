@@ -111,6 +111,13 @@ class Term:
         """The attribute, or ``default``."""
         return next((value for key, value in self.attrs if key == name), default)
 
+    @property
+    def first(self) -> Term:
+        """The first argument of what is known to have one."""
+        found = self.args[0]
+        assert found is not None
+        return found
+
     def arg(self, position: int) -> Term | None:
         """The argument there; None where it is absent."""
         return self.args[position] if position < len(self.args) else None
@@ -188,8 +195,8 @@ def _sign(op: str, args: tuple[Term | None, ...], output: int) -> int:
 
 def dims(term: Term) -> tuple[int, ...] | None:
     """The shape of a constant leaf, quantized as the model runs or not."""
-    while term.op == FAKE and term.arg(0) is not None:
-        term = term.arg(0)
+    while term.op == FAKE:
+        term = term.first
     if term.op == CONST:
         found: tuple[int, ...] = term.payload.dims
         return found

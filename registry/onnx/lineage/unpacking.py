@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from registry.errors import InvalidModel
 from registry.onnx import arrays, elements
+from registry.onnx.content import Contents
+from registry.onnx.ir import Tensor
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from registry.onnx.lineage.leaves import QuantLeaf
-
     Array: TypeAlias = np.ndarray[Any, Any]
 
 
-def numbers(leaf: QuantLeaf) -> Array:
+class Packed(Protocol):
+    """What of a quantized constant says how it is packed (see ``leaves.QuantLeaf``)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def integers(self) -> Tensor: ...
+    @property
+    def scales(self) -> tuple[Tensor, ...]: ...
+    @property
+    def zero(self) -> Tensor | None: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def axis(self) -> int | None: ...
+    @property
+    def block_size(self) -> int | None: ...
+    @property
+    def layout(self) -> str: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def contents(self) -> Contents: ...
+
+
+def numbers(leaf: Packed) -> Array:
     """The integers in the leaf's logical shape. Raises InvalidModel."""
     held = arrays.array(leaf.contents, leaf.integers)
     if leaf.layout == "nbits":  # N rows, each filled up to whole blocks
@@ -31,7 +56,7 @@ def numbers(leaf: QuantLeaf) -> Array:
     return held.reshape(leaf.shape)
 
 
-def scale(leaf: QuantLeaf) -> Array:
+def scale(leaf: Packed) -> Array:
     """The product of the leaf's scales, shaped by its granularity. Raises InvalidModel."""
     import numpy as np
 
@@ -44,7 +69,7 @@ def scale(leaf: QuantLeaf) -> Array:
     return np.asarray(product).reshape(_grid(leaf, product.size))
 
 
-def zero_point(leaf: QuantLeaf) -> Array | None:
+def zero_point(leaf: Packed) -> Array | None:
     """The leaf's zero points, shaped as its scale. Raises InvalidModel."""
     if leaf.zero is None:
         return None
@@ -56,7 +81,7 @@ def zero_point(leaf: QuantLeaf) -> Array | None:
     return held.reshape(_grid(leaf, held.size))
 
 
-def _grid(leaf: QuantLeaf, size: int | None) -> tuple[int, ...]:
+def _grid(leaf: Packed, size: int | None) -> tuple[int, ...]:
     """The shape that scale and zero point have."""
     if size == 1 and leaf.block_size is None:
         return ()
@@ -69,7 +94,7 @@ def _grid(leaf: QuantLeaf, size: int | None) -> tuple[int, ...]:
     return tuple(grid)
 
 
-def _low_first(held: Array, bits: int, leaf: QuantLeaf) -> Array:
+def _low_first(held: Array, bits: int, leaf: Packed) -> Array:
     """Bytes as the numbers packed in them, the first in the low bits."""
     import numpy as np
 
@@ -90,5 +115,5 @@ def _high_first(held: Array) -> Array:
     return found
 
 
-def _wrong(leaf: QuantLeaf, what: str) -> InvalidModel:
+def _wrong(leaf: Packed, what: str) -> InvalidModel:
     return InvalidModel(f"a quantized constant with {what}", on=leaf.name, hint="export the model again")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from registry.onnx.lineage.extents import Extents
-from registry.onnx.lineage.shaping import Rule
+from registry.onnx.lineage.shaping import Rule, Shapes
 from registry.onnx.lineage.terms import Term
-
-if TYPE_CHECKING:
-    from registry.onnx.lineage.shapes import Shapes
 
 
 def _dims(shapes: Shapes, term: Term) -> Extents | None:
