@@ -13,7 +13,7 @@ SOURCES := pyproject.toml setup.py constraints.txt
 # One pip at a time in the environment.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench wheel-test lock clean
+.PHONY: help demo test check format fuzz bench wheel-test lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1 /p' $(MAKEFILE_LIST) | while read -r name what; do printf '  make %-11s %s\n' "$$name" "$$what"; done
@@ -32,6 +32,9 @@ check: $(VENV)/.check  ## ruff (lint and format) and mypy --strict
 format: $(VENV)/.check  ## let ruff fix what it can and lay out the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+fuzz: $(VENV)/.test  ## 20,000 damaged models, shown to every reader
+	@PYTHONPATH=tests $(BIN)/python -m fuzz $(FUZZ_ARGS)
 
 bench: $(VENV)/.test  ## speed and memory beside plain tools; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks

@@ -8,7 +8,19 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import access, machine, memory, process, pull, push, report, s3, start
+from benchmarks import (
+    access,
+    inspecting,
+    lineage_speed,
+    machine,
+    memory,
+    process,
+    pull,
+    push,
+    report,
+    s3,
+    start,
+)
 from benchmarks.quiet import Quiet
 from benchmarks.report import Section
 from benchmarks.workplace import Workplace, workplace
@@ -20,6 +32,8 @@ _FAMILIES: dict[str, ModuleType] = {
     "start": start,
     "s3": s3,
     "access": access,
+    "inspect": inspecting,
+    "lineage": lineage_speed,
 }
 _TREE = Path(__file__).resolve().parent.parent
 _PAGE = _TREE / "docs" / "benchmarks.md"

@@ -39,12 +39,14 @@ def scan(
     """
     from contextlib import ExitStack
 
+    from registry.onnx.child import prewarm
     from registry.onnx.findings import at_least
     from registry.opening import is_path
     from registry.screening import scan as look
 
     from .output import document
 
+    prewarm()
     with ExitStack() as stack:
         named = [one for one in (source, parent) if one is not None and not is_path(one)]
         opened = stack.enter_context(session(context).open()) if named else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from registry.checkout import main_model
 from registry.onnx import canary, canary_file
+from registry.onnx.chosen import main_model
 from registry.onnx.graph import read_model
 from registry.source import MadeFile, Mapped, SourceFile
 

@@ -6,7 +6,6 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from types import MappingProxyType
 
 from registry import scanning, statements
@@ -20,7 +19,6 @@ from registry.errors import (
     BadSession,
     BlobMissing,
     Hostile,
-    InvalidInput,
     InvalidModel,
     NotFound,
     Outdated,
@@ -32,6 +30,7 @@ from registry.manifest import Manifest
 from registry.memory import allocate
 from registry.onnx import canary as canaries
 from registry.onnx import canary_file, external
+from registry.onnx.chosen import main_model
 from registry.onnx.facts import QuantizationFacts, inspect
 from registry.onnx.graph import read_model
 from registry.onnx.session import ModelSession, build_session
@@ -104,26 +103,6 @@ class VerifiedModel:
             )
         except (InvalidModel, UnsafePath) as error:
             raise BadSession(error.message, on=error.on) from error
-
-
-def main_model(paths: Mapping[str, object], path: str | None = None) -> str:
-    """The ONNX file to run: the one named, the only one, or ``model.onnx``. Raises InvalidInput."""
-    if path is not None:
-        if path not in paths:
-            raise InvalidInput(
-                "the version has no such ONNX file", on=path, hint=f"one of {', '.join(paths)}"
-            )
-        return path
-    chosen = (
-        list(paths)
-        if len(paths) == 1
-        else [name for name in paths if PurePosixPath(name).name == "model.onnx"]
-    )
-    if len(chosen) != 1:
-        raise InvalidInput(
-            "the version has several ONNX files", on=", ".join(paths), hint="name one with --model"
-        )
-    return chosen[0]
 
 
 def checkout(

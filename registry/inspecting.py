@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry import disk
-from registry.context import Context
 from registry.errors import InvalidInput
 from registry.onnx.loaded import load
 from registry.onnx.profile.drawing import FORMATS, draw
 from registry.onnx.profile.profiling import profile
 from registry.onnx.profile.values import Profile
 from registry.opening import open_model
+
+if TYPE_CHECKING:
+    from registry.context import Context
 
 _PURPOSE = "inspect"  # what checkout records
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from registry import acts, attesting, home, opening, strictjson
-from registry.checkout import main_model
 from registry.context import Context
 from registry.errors import BadAttestation, InvalidInput, Malformed, NotFound
+from registry.onnx.chosen import main_model
 from registry.opening import Opened
 from registry.refs import Reference
 

@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from registry import disk, source
-from registry.checkout import checkout, main_model
-from registry.context import Context
 from registry.errors import InvalidInput
 from registry.manifest import Manifest
+from registry.onnx.chosen import main_model
 from registry.refs import Reference
 from registry.transfer import hash_plain
+
+if TYPE_CHECKING:
+    from registry.context import Context
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ def open_path(path: Path, model: str | None = None) -> Iterator[Opened]:
 @contextmanager
 def open_version(context: Context, ref: str, purpose: str, model: str | None = None) -> Iterator[Opened]:
     """A version of the registry, verified into memory and recorded as a pull. Raises what checkout raises."""
+    # A file of one's own needs no registry, nor the time to import one.
+    from registry.checkout import checkout
+
     verified = checkout(context, ref, purpose=purpose)
     yield Opened(
         verified.files, main_model(verified.facts, model), str(verified.ref), verified.ref, verified.digest

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from registry.checkout import unpack
-from registry.context import Context
 from registry.errors import InvalidInput
 from registry.onnx.loaded import Loaded, load
 from registry.opening import is_path, open_path, open_version
-from registry.ritual import Ritual
 from registry.scanning import Report, scan_files, scan_path
+
+if TYPE_CHECKING:
+    from registry.context import Context
 
 
 def scan(context: Context | None, source: str, *, parent: str | None = None) -> Report:
@@ -22,6 +23,9 @@ def scan(context: Context | None, source: str, *, parent: str | None = None) -> 
     before = _parent(context, parent) if parent is not None else None
     if is_path(source):
         return scan_path(Path(source).expanduser(), parent=before)
+    from registry.checkout import unpack
+    from registry.ritual import Ritual
+
     _, files = unpack(_there(context, source), source, "scan", Ritual())
     return scan_files(files, parent=before)
 

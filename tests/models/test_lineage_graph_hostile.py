@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from contextlib import suppress
@@ -116,6 +117,24 @@ def test_constants_that_double_are_not_computed() -> None:
         parent = graph_model([helper.make_node("Add", ["x", "c"], ["y"], "use")], {"c": weights(4)}, ["n", 4])
         assert _match(parent, child).nodes
         assert not _match(child, child).nodes
+
+
+@pytest.mark.parametrize("op", ["Add", "Mul"])
+def test_shapes_that_double_are_not_followed(op: str) -> None:
+    """The batch's size squared, or doubled, two hundred times over."""
+    nodes = [helper.make_node("Shape", ["x"], ["s"], "shape", start=0, end=1)]
+    names = ["s", *(f"s{at}" for at in range(200))]
+    nodes += [helper.make_node(op, [a, a], [b], f"n{b}") for a, b in itertools.pairwise(names)]
+    nodes.append(helper.make_node("Expand", ["x", names[-1]], ["y"], "use"))
+    for batch in ("n", 7):
+        model = graph_model(nodes, {}, [batch, 4])
+        edited = graph_model([*nodes[:-2], _uses(names[-2])], {}, [batch, 4])
+        assert not _match(model, model).nodes
+        assert _match(model, edited).nodes
+
+
+def _uses(name: str) -> onnx.NodeProto:
+    return helper.make_node("Expand", ["x", name], ["y"], "use")
 
 
 def test_a_shape_that_asks_for_terabytes_is_not_made() -> None:

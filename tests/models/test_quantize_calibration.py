@@ -247,6 +247,10 @@ def test_a_fixed_first_dimension_cuts_the_rows() -> None:
     assert shapes(model(x=(FLOAT, [2, 6])), x=np.zeros((4, 6), "f")) == [{"x": (2, 6)}] * 2
 
 
+def test_a_negative_dimension_is_open() -> None:
+    assert shapes(model(x=(FLOAT, [-1, 6])), x=np.zeros((5, 6), "f")) == [{"x": (5, 6)}]
+
+
 def test_what_is_there_once_goes_with_every_sample() -> None:
     made = model(x=(FLOAT, [1, 6]), mask=(INT, [6]))
     found = shapes(made, x=np.zeros((3, 6), "f"), mask=np.zeros(6, np.int64))

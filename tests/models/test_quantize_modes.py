@@ -44,6 +44,8 @@ def test_the_child_answers_as_its_parent_does(graph: str, mode: str) -> None:
     float_answers = recipes.answers(parent(graph).SerializeToString(), feeds)
     assert recipes.cosine(float_answers, recipes.answers(made, feeds)) > least
     onnx.checker.check_model(made)
+    kept = onnx.load_from_string(made).graph
+    assert {one.name for one in kept.value_info} <= {name for node in kept.node for name in node.output}
 
 
 @pytest.mark.parametrize(("graph", "mode"), PAIRS)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = np.ndarray[Any, Any]
 
 SMALL: Final = 4096  # elements of shapes, axes and the like
+_KEPT = 512  # elements: what is remembered, and not computed again
 _GROWTH = 4  # times the constants that something is computed from
 _DEPTH = 64  # operators on the way from a constant
 _MIXING = frozenset(
@@ -30,10 +31,16 @@ def small(term: Term | None) -> Array | None:
     """The numbers of a small constant expression, None for anything else."""
     if term is None or not term.constant:
         return None
+    if term.folded is not None:
+        kept: Array | None = term.folded[0]
+        return kept
     try:
-        return _value(term, SMALL, 0, {})
+        found: Array | None = _value(term, SMALL, 0, {})
     except (Unfoldable, InvalidModel):
-        return None
+        found = None
+    if found is None or found.size <= _KEPT:
+        term.folded = (found,)
+    return found
 
 
 def integers(term: Term | None) -> tuple[int, ...] | None:

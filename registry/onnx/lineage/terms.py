@@ -106,6 +106,7 @@ class Term:
     node: str = ""
     operator: str = ""
     integers: str = ""
+    folded: Any = None  # what folding.small found, in a tuple
 
     def attr(self, name: str, default: Any = None) -> Any:
         """The attribute, or ``default``."""

@@ -9,6 +9,8 @@ from registry.onnx.lineage.extents import Extents
 from registry.onnx.lineage.shaping import Rule, Shapes
 from registry.onnx.lineage.terms import Term
 
+_MOST = 1 << 62  # beyond, a runtime's int64 would wrap around
+
 
 def _dims(shapes: Shapes, term: Term) -> Extents | None:
     found = shapes.of(term.arg(0))
@@ -34,20 +36,22 @@ def _concatenated(shapes: Shapes, term: Term) -> Extents | None:
 
 def _cut(shapes: Shapes, term: Term) -> Extents | None:
     held, starts, ends = shapes.vector(term.arg(0)), term.attr("starts"), term.attr("ends")
-    if held is None or not starts or not ends or len(starts) != 1:
+    step = (term.attr("steps") or (1,))[0]
+    if held is None or not starts or not ends or len(starts) != 1 or not step:
         return None
-    return held[slice(starts[0], ends[0], (term.attr("steps") or (1,))[0])]
+    return held[slice(starts[0], ends[0], step)]
 
 
 def _calculated(shapes: Shapes, term: Term) -> Extents | None:
-    """Tokens are calculated with by writing the sum down."""
+    """Numbers are calculated with; what is made of an unknown extent is another."""
     left, right = shapes.vector(term.arg(0)), shapes.vector(term.arg(1))
-    if left is None or right is None or len(left) != len(right) or len(left) != 1:
+    if left is None or right is None or len(left) != 1 or len(right) != 1:
         return None
     a, b = left[0], right[0]
-    if isinstance(a, int) and isinstance(b, int) and term.op in ("Add", "Sub", "Mul"):
-        return ({"Add": a + b, "Sub": a - b, "Mul": a * b}[term.op],)
-    return ((term.op, a, b),)
+    if not isinstance(a, int) or not isinstance(b, int) or term.op == "Div":
+        return ((term.id, 0),)
+    found = {"Add": a + b, "Sub": a - b, "Mul": a * b}[term.op]
+    return (found,) if abs(found) < _MOST else None
 
 
 VECTORS: Final[Mapping[str, Rule]] = {
