@@ -9,6 +9,7 @@ Small children of plain ONNX Runtime calls are judged once more with the data, t
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -42,6 +43,19 @@ class Tally:
         wanted = {REPLAYED} if producer == recipes.PRODUCER else set(judging.HELD)
         if verdict not in wanted:
             self.below[name] = (verdict, *reasons)
+
+    def saved(self) -> str:
+        """As JSON, so that halves can be run on their own and put together."""
+        counts = [[*key, dict(counter)] for key, counter in self.counts.items()]
+        return json.dumps({"counts": counts, "below": self.below, "refused": self.refused}, indent=1)
+
+    def take(self, saved: str) -> None:
+        """Add what was saved of another run."""
+        read = json.loads(saved)
+        for half, parent, producer, counter in read["counts"]:
+            self.counts[half, parent, producer] = Counter(counter)
+        self.below |= {name: tuple(reasons) for name, reasons in read["below"].items()}
+        self.refused.update(read["refused"])
 
     def grouped(self) -> dict[tuple[str, ...], list[str]]:
         """Names of those below what they should be, by what is said of them."""
@@ -122,10 +136,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lineage_children", description=__doc__)
     parser.add_argument("parent", nargs="*", help=", ".join(parent.name for parent in PARENTS))
     parser.add_argument("--half", choices=(DEVELOPMENT, TEST), help="only parents of this half")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the tally, for the page")
     asked = parser.parse_args()
     began = time.monotonic()
     chosen = [one for one in PARENTS if one.half == (asked.half or one.half)]
     tally = run(one for one in chosen if not asked.parent or one.name in asked.parent)
+    if asked.save:
+        asked.save.write_text(tally.saved(), encoding="utf-8")
     print(table(tally))
     for reasons, names in tally.grouped().items():
         print("\n" + "\n  ".join([*reasons, *names]))

@@ -84,6 +84,8 @@ def show(context: typer.Context, ref: Ref, json: Json = False) -> None:
             ("pushed", found["time"]),
             ("size", f"{size(found['size'])} in {len(found['files'])} file(s)"),
             ("yanked", found["yanked"]),
+            ("lineage", ", ".join(found["lineage"])),
+            ("allowed", ", ".join(found["allowed"])),
             *((f"meta {one['name']}", one["value"]) for one in found["version_metadata"]),
         ]
     )

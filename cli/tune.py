@@ -74,15 +74,15 @@ def tune(
 
     Example: registry tune resnet50.onnx --validation val.npz --calibration calib.npz --to vision/resnet50
     """
-    from registry import tuning
+    from registry import quantizing, tuning
 
     from .output import document
     from .trials import live
 
     form = _form(plot)
     wish = tuning.wish_of(min_agreement, objective, _seconds(budget), not resume)
-    tuning.check_target(to)
     with session(context).open() as opened:
+        quantizing.check_target(opened, to)
         with live(json) as (watch, say):
             found = tuning.search(
                 opened,

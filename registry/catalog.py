@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from registry import acts, refs
+from registry import acts, refs, statements
 from registry.context import Context
+from registry.crypto import dsse
 from registry.errors import BadReference, InvalidInput
-from registry.ledger import recent
-from registry.records import queries
+from registry.ledger import entry, recent
+from registry.records import projection, queries
 from registry.records.database import reading
 from registry.refs import Reference
 
@@ -33,11 +34,23 @@ def show(context: Context, ref: str) -> Record:
         publisher = queries.member_name(connection, version["publisher"])
         record = {**version, "reference": str(exact.at(version["number"])), "publisher": publisher}
         record["yanked"] = (queries.yank_of(connection, exact) or {}).get("reason")
-        return {
-            **record,
-            **queries.details(connection, exact),
-            "history": queries.history(connection, exact.model),
-        }
+        record["allowed"] = _allowed(entry(connection, version["seq"]).envelope)
+        details = queries.details(connection, exact)
+        record["lineage"] = _verdicts(details["attestations"])
+        return {**record, **details, "history": queries.history(connection, exact.model)}
+
+
+def _allowed(envelope: bytes) -> list[str]:
+    """What the scan found and the publisher accepted, by code."""
+    body = acts.decode(dsse.Envelope.from_bytes(envelope).payload).body
+    return list(body.allowed) if isinstance(body, acts.Push) else []
+
+
+def _verdicts(attestations: list[Record]) -> list[str]:
+    """The verdicts of all lineage proofs, in the ledger's order."""
+    found = (projection.attested(one["envelope"]) for one in attestations if one["type"] == acts.LINEAGE)
+    said = (statements.said(acts.LINEAGE, head.statement.get("predicate")) for head in found)
+    return [one.verdict for one in said if one.verdict]
 
 
 def alias(context: Context, ref: str, name: str) -> tuple[Reference, int]:

@@ -17,6 +17,7 @@ from registry.refs import Reference
 
 if TYPE_CHECKING:
     from registry.onnx.lineage.verdict import Lineage
+    from registry.onnx.loaded import Loaded
     from registry.onnx.quantize import Recipe
 
 _TOOLS = ("numpy", "onnx", "onnxruntime")
@@ -82,12 +83,16 @@ def compare(
     """The proof about the ONNX file at ``path`` of ``files``, and the predicate that is signed of it."""
     from registry.onnx.lineage.prove import prove as examine
     from registry.onnx.loaded import load
-    from registry.onnx.quantize import load_calibration, quantize
+    from registry.onnx.quantize import load_calibration, optimized, quantize
     from registry.onnx.quantize.feeds import samples
 
     data = None if calibration is None else load_calibration(calibration)
     child, origin = load(files, path), load(parent.files, parent.path)
-    found = examine(child, origin, recipe=recipe, calibration=data, requantize=quantize)
+
+    def optimize() -> Loaded:
+        return load({parent.path: optimized(parent.files, parent.path)}, parent.path)
+
+    found = examine(child, origin, recipe=recipe, calibration=data, requantize=quantize, optimize=optimize)
     known = None if data is None else {"digest": data.digest, "samples": samples(data, origin.model).count}
     return found, _predicate(found, path, parent, known)
 

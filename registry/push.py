@@ -20,6 +20,7 @@ from registry.context import Context
 from registry.crypto.keys import SigningKey
 from registry.errors import InvalidReference, VersionTaken
 from registry.journal import Stored, open_journal
+from registry.law import rights
 from registry.manifest import Manifest
 from registry.refs import Reference
 from registry.source import collect, inspect_source
@@ -105,6 +106,13 @@ def push(
         journal.close(done=done)
         if not done:
             upload.give_up()
+
+
+def check_right(context: Context, model: str) -> None:
+    """Raise NotPermitted, or Disabled, where a push to ``model`` would be: before hours of other work."""
+    law = context.law()
+    name = law.state.signer(context.keyid).name
+    rights.require(law.state, name, "push", model, acts.timestamp(context.now()))
 
 
 def _target(text: str) -> Reference:

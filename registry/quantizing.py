@@ -14,7 +14,7 @@ from registry import acts, catalog, disk, home, lineage, opening, refs, scanning
 from registry.context import Context
 from registry.errors import InvalidInput, InvalidReference, ReferenceNotFound
 from registry.opening import Opened
-from registry.push import Pushed, Views, push
+from registry.push import Pushed, Views, check_right, push
 from registry.refs import Reference
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def quantize(
     from registry.onnx.quantize.presets import choose
     from registry.onnx.quantize.scratch import scratch
 
-    target = _target(to)
+    target = check_target(context, to)
     recipe = recipe or choose(calibrated=calibration is not None)
     data = _data(recipe, None if calibration is None else load_calibration(calibration))
     with ExitStack() as stack:
@@ -104,8 +104,11 @@ def quantize(
     return Quantized(pushed, recipe, child, str(parent), parent.ref, before, len(made), samples)
 
 
-def _target(text: str) -> Reference:
-    """Where to publish: refused here, before minutes of work."""
+def check_target(context: Context, text: str) -> Reference:
+    """The model to publish to: what the push would refuse is refused here, before minutes of work.
+
+    Raises InvalidReference, NotPermitted or Disabled.
+    """
     ref = refs.parse(text)
     if ref.version or ref.tag or ref.digest:
         raise InvalidReference(
@@ -113,6 +116,7 @@ def _target(text: str) -> Reference:
             on=text,
             hint=f"--to {ref.model}, with --label or --alias for a name",
         )
+    check_right(context, ref.model)
     return ref
 
 

@@ -14,9 +14,9 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry import acts, attesting, evaluating, opening, quantizing, refs
+from registry import acts, attesting, evaluating, opening, quantizing
 from registry.context import Context
-from registry.errors import InvalidInput, InvalidReference, SourceChanged
+from registry.errors import InvalidInput, SourceChanged
 from registry.opening import Opened
 from registry.quantizing import Quantized
 
@@ -188,7 +188,7 @@ def tune(
     proof: bool = True,
 ) -> Tuned:
     """``search``, then ``publish``. ``min_agreement`` is a share; ``budget`` is in seconds."""
-    check_target(to)
+    quantizing.check_target(context, to)
     wish = wish_of(min_agreement, objective, budget, fresh)
     found = search(context, source, validation, wish, calibration=calibration, model=model)
     return publish(
@@ -223,17 +223,6 @@ def required(found: Found) -> Trial:
             hint="lower --min-agreement, give other --calibration data, or more time",
         )
     return found.best
-
-
-def check_target(text: str) -> None:
-    """Refuse before the search what the push would refuse after it. Raises InvalidReference."""
-    ref = refs.parse(text)
-    if ref.version or ref.tag or ref.digest:
-        raise InvalidReference(
-            "the result goes to a model; the registry counts its versions",
-            on=text,
-            hint=f"--to {ref.model}, with --label or --alias for a name",
-        )
 
 
 def _evaluated(

@@ -60,7 +60,10 @@ def record(files: Files, path: str, feeds: Samples, count: int = COUNT) -> bytes
         raise InvalidInput(f"canaries are 1 to {canary_file.MAX_RUNS} samples", on=str(count))
     model = load(files, path).model
     taken = list(islice(batches_of(feeds, open_inputs(model), 1), count))
-    with build_session(files, path) as usual, build_session(files, path, configure=_plainly) as plain:
+    with (
+        build_session(files, path, threads=1) as usual,
+        build_session(files, path, threads=1, configure=_plainly) as plain,
+    ):
         names = [one.name for one in usual.outputs]
         first = _answers(usual, names, taken)
         second = _answers(plain, names, taken[::-1])[::-1]  # what depends on the order is not steady either
@@ -86,7 +89,7 @@ def replay(files: Files, path: str, data: bytes | memoryview) -> None:
     names = [one.name for one in canaries.answers]
     feeds = [dict(zip(canaries.inputs, given, strict=True)) for given, _ in canaries.runs]
     try:
-        with build_session(files, path) as session:
+        with build_session(files, path, threads=1) as session:
             found = _answers(session, names, feeds)
     except (InvalidModel, InvalidInput, UnsafePath) as error:
         raise BadCanary(f"the model does not run on its canaries: {error.message}", on=error.on) from error

@@ -15,7 +15,7 @@ from registry import acts, quantizing
 from registry.attesting import attestations
 from registry.checkout import checkout
 from registry.context import Context
-from registry.errors import Denied, Hostile, InvalidInput, InvalidReference, NotFound
+from registry.errors import Denied, Hostile, InvalidInput, InvalidReference, NotFound, NotPermitted
 from registry.fsck import fsck
 from registry.onnx.quantize import Recipe, load_calibration, quantize, scratch
 from registry.push import push
@@ -188,3 +188,12 @@ def test_a_hostile_parent_is_refused_before_it_is_loaded(context: Context, tmp_p
 def test_whoever_may_not_push_publishes_nothing(staffed: Company, parent: Path) -> None:
     with staffed.open("bob") as context, pytest.raises(Denied):
         make(context, parent, "vision/net", DYNAMIC)
+
+
+def test_whoever_may_not_push_there_learns_it_before_the_work(company: Company, tmp_path: Path) -> None:
+    company.enroll("bob")
+    model = graphs.save(graphs.mlp(), tmp_path / "mlp.onnx")
+    with company.open("bob") as context, pytest.raises(NotPermitted):
+        quantizing.quantize(context, str(tmp_path / "gone.onnx"), "vision/mlp")  # not even looked at
+    with company.open("bob") as context, pytest.raises(NotPermitted):
+        quantizing.quantize(context, str(model), "vision/mlp")

@@ -20,7 +20,7 @@ import pytest
 from registry.errors import Unavailable
 from registry.onnx.child import Limits, asking, examination, examine, keeper, prewarm
 from registry.onnx.child.confinement import confine
-from registry.onnx.child.parcel import packed
+from registry.onnx.child.parcel import Parcel, packed
 from support import graphs
 
 MODEL = graphs.mlp().SerializeToString()
@@ -45,7 +45,7 @@ def look(model: bytes = MODEL) -> tuple[object, ...]:
     return examine({"model.onnx": model}, "model.onnx")
 
 
-def _load(parcel: int) -> asking.Asked:
+def _load(parcel: Parcel) -> asking.Asked:
     return asking.Asked("load", "model.onnx", parcel, Limits())
 
 

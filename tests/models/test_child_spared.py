@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
+import stat
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -163,27 +166,39 @@ def test_two_weights_at_one_place_are_left_out_once() -> None:
 
 
 def test_a_parcel_cannot_be_changed_by_whoever_holds_it() -> None:
-    with packed({"a": b"one", "b/c": b"", "d": bytes(5000)}) as parcel:
-        assert {name: bytes(view) for name, view in unpacked(parcel).items()} == {
-            "a": b"one",
-            "b/c": b"",
-            "d": bytes(5000),
-        }
+    files = {"a": b"one", "b/c": b"", "d": bytes(5000)}
+    with packed(files) as parcel, parcel.handed() as descriptor:
+        found = {name: bytes(view) for name, view in unpacked(descriptor).items()}
         with pytest.raises(PermissionError):
-            os.pwrite(parcel, b"x", 0)
+            os.pwrite(descriptor, b"x", 0)
         with pytest.raises(PermissionError):
-            os.truncate(parcel, 0)
+            os.truncate(descriptor, 0)
+    assert found == files
 
 
-def test_a_parcel_has_zeros_where_the_holes_are() -> None:
+@pytest.fixture(params=["memfd", "pipe"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both ways that a parcel goes: where files of its size are forbidden, through a pipe."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if request.param == "pipe":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield str(request.param)
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_parcel_has_zeros_where_the_holes_are(way: str) -> None:
     data = bytes(range(1, 251)) * 100
-    with packed({"a": data, "b": data}, {"a": [Span(0, 10), Span(1000, 5000), Span(24_990, 10)]}) as parcel:
-        found = unpacked(parcel)
+    holes = [Span(0, 10), Span(1000, 5000), Span(24_990, 10)]
+    with packed({"a": data, "b": data, "c": data}, {"a": holes, "c": holes}) as parcel:
+        for _ in range(2):
+            with parcel.handed() as descriptor:
+                assert stat.S_ISFIFO(os.fstat(descriptor).st_mode) == (way == "pipe")
+                found = unpacked(descriptor)
         assert bytes(found["b"]) == data
         wanted = bytearray(data)
-        for start, length in ((0, 10), (1000, 5000), (24_990, 10)):
+        for start, length in holes:
             wanted[start : start + length] = bytes(length)
-        assert bytes(found["a"]) == bytes(wanted)
+        assert bytes(found["a"]) == bytes(found["c"]) == bytes(wanted)
 
 
 def test_a_large_constant_that_kills_the_runtime_still_does() -> None:

@@ -12,7 +12,7 @@ import pytest
 from registry.onnx.quantize import Recipe
 from support.lineage import judging, older, parents, qura, recipes, tampering
 from support.lineage.children import Child, children
-from support.lineage.modes import Mode, every_mode, older_modes, short_modes
+from support.lineage.modes import PREPROCESSED, Mode, every_mode, older_modes, short_modes
 from support.lineage.parents import DEVELOPMENT, PARENTS, TEST
 from support.lineage.recipes import RecipeChild
 from support.lineage.surgery import NotApplicable, loads
@@ -58,6 +58,14 @@ def tampered(name: str, trials: int) -> list[tuple[Child, bytes]]:
 
 def children_of(name: str, mode: Mode) -> list[Child]:
     return [each for each in children(parents.by_name(name), [mode]) if isinstance(each, Child)]
+
+
+def excepted(made: Child) -> bool:
+    """What docs/lineage-detection.md lists with its reason."""
+    rewritten = made.mode.prepare == PREPROCESSED
+    zeros = made.parent.name == "torch-old-encoder" and made.mode.calibrated
+    cut = made.producer.endswith("1.17.3") and made.mode.symmetric_weights is False
+    return rewritten or zeros or cut or made.mode.calibration == "Distribution"
 
 
 @cache
@@ -167,7 +175,8 @@ def test_an_honest_child_is_derived_from_the_files_alone(name: str, mode: Mode) 
 
 @pytest.mark.parametrize("release", older.RELEASES)
 def test_children_of_older_releases_are_derived(release: str) -> None:
-    sample = [each for each in older.children(release) if each.mode.calibration != "Distribution"][::SAMPLED]
+    sample = [each for each in older.children(release) if not excepted(each)][::SAMPLED]
+    assert len(sample) > 25
     found = {each.name: judging.judge(each.model, each.parent) for each in sample}
     assert {name: each.reasons for name, each in found.items() if each.verdict != "derived"} == {}
 

@@ -139,6 +139,55 @@ def test_attack_a_weight_changed_under_a_declared_recipe(tmp_path: Path) -> None
     assert found.options is None
 
 
+def doubled(data: bytes) -> Loaded:
+    """A second initializer before the honest one: ONNX Runtime takes the first, others the last."""
+    model = onnx.load_from_string(data)
+    weight = next(one for one in model.graph.initializer if one.name.endswith("w1_quantized"))
+    turned = numpy_helper.from_array(numpy_helper.to_array(weight)[::-1].copy(), weight.name)
+    model.graph.initializer.insert(0, turned)
+    return load({"m.onnx": model.SerializeToString()}, "m.onnx")
+
+
+def test_attack_two_initializers_of_one_name_are_unexplained_whatever_is_replayed(tmp_path: Path) -> None:
+    parent, recipe = saved(graphs.mlp(), tmp_path / "p.onnx"), Recipe(mode="dynamic")
+    child = doubled(quantize(parent.views, parent.path, recipe))
+    for declared in (recipe, None):
+        found = prove(child, parent, recipe=declared, requantize=quantize)
+        assert (found.verdict, found.options) == ("unexplained", None)
+        assert [(one.name, one.reason) for one in found.nodes] == [
+            ("w1_quantized", "two values have this name")
+        ]
+    equal = replay_guessed(child, parent, [recipe], None, quantize, clock=Clock())
+    assert equal.recipe is None
+    assert "two values have one name" in equal.reason
+
+
+def test_attack_a_parent_with_two_values_of_one_name_proves_nothing(tmp_path: Path) -> None:
+    model, recipe = graphs.mlp(), Recipe(mode="dynamic")
+    plain = saved(model, tmp_path / "p.onnx")
+    child = load({"c.onnx": quantize(plain.views, plain.path, recipe)}, "c.onnx")
+    model.graph.initializer.append(model.graph.initializer[0])
+    found = prove(child, saved(model, tmp_path / "q.onnx"), recipe=recipe, requantize=quantize)
+    assert found.verdict == "unexplained"
+    assert "in the parent" in found.nodes[0].reason
+
+
+def test_a_replay_explains_nothing_that_is_unexplained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever two contents may have in common one day: the replay lifts "derived" only."""
+    parent, recipe = saved(graphs.mlp(), tmp_path / "p.onnx"), Recipe(mode="dynamic")
+    (tmp_path / "c.onnx").write_bytes(quantize(parent.views, parent.path, recipe))
+    monkeypatch.setattr("registry.onnx.lineage.replay.fingerprint", lambda loaded: b"the same")
+    child = edited(tmp_path / "c.onnx", lambda values: values[::-1], "w1_quantized")
+    found = prove(child, parent, recipe=recipe, requantize=quantize)
+    assert (found.verdict, found.options) == ("unexplained", None)
+    assert found.reasons[0].endswith("gives the same content; what it does not explain stays so")
+    assert len(found.reasons) > 1
+    honest = prove(loaded(tmp_path / "c.onnx"), parent, recipe=recipe, requantize=quantize)
+    assert honest.verdict == "replayed"
+
+
 class Clock:
     """Ten seconds pass at every look."""
 

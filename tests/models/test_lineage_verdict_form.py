@@ -74,6 +74,8 @@ def changed(**fields: Any) -> dict[str, object]:
         changed(node_count=1),  # an unexplained node, and still derived
         changed(verdict="replayed"),  # without the recipe that was replayed
         lineage("derived", tensor("non-nearest", off=1)).to_dict(),
+        lineage("replayed", tensor("non-nearest", off=1)).to_dict(),
+        lineage("replayed", nodes=1).to_dict(),
         lineage("derived", tensor("unexplained")).to_dict(),
         lineage("non-nearest", tensor("unexplained")).to_dict(),
         [],

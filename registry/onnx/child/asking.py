@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from registry.errors import Malformed, Unavailable
 from registry.onnx.child import keeper
 from registry.onnx.child.limits import Limits
+from registry.onnx.child.parcel import Parcel
 from registry.strictjson import boolean, integer, only, parse_object
 
 _PIPE: Final = 1 << 16  # bytes: what a pipe holds without a reader
@@ -57,7 +58,7 @@ class _Pipes(NamedTuple):
 class Asked:
     """A job under way; close it, whatever comes."""
 
-    def __init__(self, job: str, path: str, parcel: int, limits: Limits) -> None:
+    def __init__(self, job: str, path: str, parcel: Parcel, limits: Limits) -> None:
         self._request: dict[str, object] = {"job": job, "path": path, "cpu": limits.cpu}
         self._request |= {"wall": limits.wall, "memory": limits.memory}
         self._parcel, self._wall = parcel, limits.wall
@@ -92,7 +93,7 @@ class Asked:
                 os.set_blocking(read, False)
                 ours.append(read)
                 theirs.append(write)
-            keeper.send(self._request, [self._parcel, *theirs])
+            keeper.send(self._request, [sent.enter_context(self._parcel.handed()), *theirs])
             self._open = kept.pop_all()
         return _Pipes(*ours)
 

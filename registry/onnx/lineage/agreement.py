@@ -2,7 +2,8 @@
 
 Every choice that a tensor leaves open is a place to hide something, and tools make these choices once for a
 file. Tensors of one type and granularity may have two ranges, because elementwise constants and weights may
-differ; they have one arithmetic and one rounding. A scale that is almost a recipe's, where the file's other
+differ; they have one arithmetic and one rounding. Where a recipe is known for some, it must be one for all
+of their kind: who clips outliers does it everywhere. A scale that is almost a recipe's, where the file's other
 scales are the recipe's, was changed.
 """
 
@@ -17,6 +18,7 @@ from registry.onnx.lineage.scalings import ARITHMETICS
 
 _RANGES = 2  # ranges that tensors of one kind may have
 _FLOAT32 = 500  # parts per billion: four units in the last place
+_FEW = 8  # one channel in so many with a scale of its own was changed
 _FOLDED = 4000  # parts per billion: what 16 units in the last place of weights do to their range
 
 
@@ -36,6 +38,8 @@ def agreed(judgements: Sequence[Judgement]) -> tuple[Judgement, ...]:
         group = _few_ranges(group)
         for place, one in zip(places, group, strict=True):
             found[place] = _unchanged(one, anywhere, clipped >= close)
+        for place, one in zip(places, _alike([found[place] for place in places], anywhere), strict=True):
+            found[place] = one
     return tuple(found)
 
 
@@ -96,6 +100,34 @@ def _unchanged(one: Judgement, recipe_elsewhere: bool, clipping: bool) -> Judgem
         return one
     reason = f"a scale is {one.nudge} parts per billion off the recipe that gives others"
     return replace(one, verdict="unexplained", reason=reason)
+
+
+def _alike(group: list[Judgement], recipe_elsewhere: bool) -> list[Judgement]:
+    """Put down what is within half a step, but not under the recipe that the others of its kind have.
+
+    Whoever clips, by percentiles or least squares, does so in most tensors and has no known recipe in others.
+    """
+    own = [_own_scale(one) for one in group]
+    known = any(one.scalings and one.verdict == "recomputed" for one in group)
+    cut = [mine and one.saturated > 0 for mine, one in zip(own, group, strict=True)]
+    lonely = (recipe_elsewhere and len(group) == 1) or sum(cut) * 2 < sum(own)
+    return [
+        replace(one, verdict="unexplained", reason=_unlike(one))
+        if mine and (known or (clips and lonely) or 0 < one.others * _FEW <= one.equal)
+        else one
+        for one, mine, clips in zip(group, own, cut, strict=True)
+    ]
+
+
+def _own_scale(one: Judgement) -> bool:
+    """Whether it is bounded under scales of its own, which no arithmetic on the way to its weights explains."""
+    folded = one.loose and not one.others and one.nudge <= _FOLDED
+    return one.verdict == "bounded" and not folded
+
+
+def _unlike(one: Judgement) -> str:
+    reason = "its scale or zero point is not of the recipe that gives others"
+    return f"{reason}, and {one.saturated} weights are cut off" if one.saturated else reason
 
 
 def _roundings(judgements: Sequence[Judgement]) -> Iterable[tuple[list[int], set[str]]]:

@@ -35,6 +35,8 @@ def judge_bias(leaf: QuantLeaf, bias: Array, *, ulps: int = 0) -> Judgement:
         return _told(leaf, "unexplained", "a scale of a bias is not positive")
     if scale.size not in (1, values.size):
         return _told(leaf, "unexplained", f"{scale.size} scales for a bias of {values.size}")
+    if not values.any() and not integers.any():  # shared between operators, it can have one scale only
+        return _told(leaf, "recomputed", "zeros, under any scale", scalings=(_PRODUCT,))
     if leaf.partners and not np.array_equal(scale, _product(leaf, scale.dtype)):
         return _told(leaf, "unexplained", "its scale is not that of the input times that of the weight")
     return _compared(leaf, values, integers, scale, ulps)

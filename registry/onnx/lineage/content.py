@@ -15,9 +15,11 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from registry.errors import InvalidModel
 from registry.onnx import elements
 from registry.onnx.content import Contents
 from registry.onnx.ir import Attribute, Function, Graph, Node, SparseTensor, Tensor, Value
+from registry.onnx.lineage.naming import ambiguous
 from registry.onnx.lineage.positions import Body, Name, Names, plain
 from registry.onnx.loaded import Loaded
 from registry.onnx.tensors import unpack_varints
@@ -25,12 +27,18 @@ from registry.onnx.wire import Span
 
 _VERSION = b"hallmark content 1"
 _MAX_LIST = 1 << 24  # numbers in one attribute
+_NAME = 160  # characters of a name in an error
 
 
 def fingerprint(loaded: Loaded) -> bytes:
-    """SHA-256 over the model's content. Raises InvalidModel for a cycle or a damaged constant."""
-    writer = _Writer(loaded)
+    """SHA-256 over the model's content.
+
+    Raises InvalidModel for a cycle, a damaged constant, and a name that stands for two values.
+    """
     model = loaded.model
+    for name in ambiguous(model):
+        raise InvalidModel("two values have one name", on=name[:_NAME], hint="export the model again")
+    writer = _Writer(loaded)
     functions = sorted(writer.function(one) for one in model.functions)
     graph = writer.graph(model.graph, None, interface=True)
     return _digest(_VERSION, plain(sorted(model.opsets)), graph, *functions)

@@ -13,6 +13,7 @@ from registry.onnx.lineage.leaves import FloatLeaf, Matching, Mismatch, QuantLea
 from registry.onnx.lineage.lifting import lifted
 from registry.onnx.lineage.matching import Walk
 from registry.onnx.lineage.opsets import scalar
+from registry.onnx.lineage.overriding import opened
 from registry.onnx.lineage.terms import CONST, FAKE, QUANT, Constant, Term
 from registry.onnx.loaded import Loaded
 
@@ -33,11 +34,14 @@ def match(
     for name, make in (variants or {}).items():
         if not best.nodes:
             break
-        found = _walked(ours, Builder(make(), lifted).build())
+        try:
+            found = _walked(ours, Builder(make(), lifted).build())
+        except InvalidModel:  # what cannot be made explains nothing
+            continue
         if len(found.nodes) < len(best.nodes):
             also = "" if found.variant == "raw" else f"+{found.variant}"
             best = replace(found, variant=name + also)
-    return best
+    return replace(best, nodes=(*best.nodes, *opened(child, parent, best.pairs)))
 
 
 def _walked(child: Built, parent: Built) -> Matching:

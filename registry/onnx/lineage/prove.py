@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from registry.onnx.lineage.agreement import recipe_words
@@ -12,6 +13,7 @@ from registry.onnx.lineage.explain import explain
 from registry.onnx.lineage.judgement import Judgement
 from registry.onnx.lineage.leaves import Matching, Mismatch
 from registry.onnx.lineage.match import match
+from registry.onnx.lineage.naming import ambiguous
 from registry.onnx.lineage.replay import Replayed, replay_declared, replay_guessed
 from registry.onnx.lineage.scalings import levels
 from registry.onnx.lineage.verdict import Lineage, NodeVerdict, TensorVerdict, counted
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _REASONS = 12
 _LISTED = 3  # tensors named in a reason
+_TWICE = "two values have this name"
 
 
 def prove(
@@ -32,15 +35,17 @@ def prove(
     recipe: Recipe | None = None,
     calibration: Calibration | None = None,
     requantize: Requantize | None = None,
+    optimize: Callable[[], Loaded] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Lineage:
     """The verdict on ``child``, which is read and never run.
 
     ``recipe`` is the one that the child is said to be made by; without it likely ones are tried.
-    ``requantize`` runs a recipe on the parent; without it nothing is replayed. Raises InvalidModel where one
-    of the two cannot be read.
+    ``requantize`` runs a recipe on the parent; without it nothing is replayed. ``optimize`` makes the form
+    that ONNX Runtime's basic optimizations give the parent; it is asked where the parent's own does not
+    explain the child. Raises InvalidModel where one of the two cannot be read.
     """
-    matching = match(parent, child)
+    matching = _matched(child, parent, optimize)
     judgements = explain(matching.pairs, matching.activations)
     verdict, reasons = judged(matching, judgements)
     replayed = Replayed(None, "")
@@ -53,16 +58,29 @@ def prove(
     return _lineage(matching, judgements, verdict, reasons, replayed)
 
 
+def _matched(child: Loaded, parent: Loaded, optimize: Callable[[], Loaded] | None) -> Matching:
+    """The two compared; a name with two values is a fault of its own, whichever value was compared."""
+    matching = match(parent, child, variants={"optimized": optimize} if optimize else None)
+    listed = {one.name for one in matching.nodes}
+    faults = [
+        *(Mismatch(name, "value", _TWICE) for name in ambiguous(child.model) if name not in listed),
+        *(Mismatch(name, "value", f"in the parent, {_TWICE}") for name in ambiguous(parent.model)),
+    ]
+    return replace(matching, nodes=(*matching.nodes, *faults))
+
+
 def judged(matching: Matching, judgements: Sequence[Judgement]) -> tuple[str, tuple[str, ...]]:
     """The verdict without a replay: the worst that any tensor or node allows."""
     reasons = []
     nodes = _nodes(matching)
     if nodes:
-        reasons.append(f"{len(nodes)} parts of the graph are not the parent's: {_names(nodes)}")
+        are = "part of the graph is" if len(nodes) == 1 else "parts of the graph are"
+        reasons.append(f"{len(nodes)} {are} not the parent's: {_names(nodes)}")
     for word in ("unexplained", "non-nearest"):
         found = [one for one in judgements if one.verdict == word]
         if found:
-            reasons.append(f"{len(found)} tensors are {word}: {_names(found)}")
+            are = "tensor is" if len(found) == 1 else "tensors are"
+            reasons.append(f"{len(found)} {are} {word}: {_names(found)}")
     if nodes or any(one.verdict == "unexplained" for one in judgements):
         return "unexplained", tuple(reasons)
     if reasons:
@@ -73,7 +91,8 @@ def judged(matching: Matching, judgements: Sequence[Judgement]) -> tuple[str, tu
 def _open(matching: Matching) -> tuple[str, ...]:
     """What no weight can prove."""
     stored = sum(not one.dynamic and one.weight is None for one in matching.activations)
-    return (f"the scales and zero points of {stored} activations are not proven",) if stored else ()
+    what = "activation" if stored == 1 else "activations"
+    return (f"the scales and zero points of {stored} {what} are not proven",) if stored else ()
 
 
 def _how(judgements: Sequence[Judgement]) -> tuple[str, ...]:
@@ -84,8 +103,8 @@ def _how(judgements: Sequence[Judgement]) -> tuple[str, ...]:
     if not bounded:
         return ("one known recipe gives every quantized constant",)
     return (
-        f"{len(bounded)} of {len(quantized)} quantized constants have another scale or zero point than a "
-        "known recipe gives; their integers are the nearest ones",
+        f"of {len(quantized)} quantized constants {len(bounded)} with another scale or zero point than a "
+        "known recipe gives, but the nearest integers",
     )
 
 
@@ -122,16 +141,20 @@ def _lineage(
     reasons: tuple[str, ...],
     replayed: Replayed,
 ) -> Lineage:
+    """A replay lifts "derived" and nothing else: whatever it gave, what is not explained stays so."""
     nodes = _nodes(matching)
     found = (replayed.reason, *reasons) if replayed.reason else reasons
-    if replayed.recipe is not None:
+    recipe = replayed.recipe if verdict == "derived" else None
+    if replayed.recipe is not None and recipe is None:
+        found = (f"{replayed.reason}; what it does not explain stays so", *reasons)
+    if recipe is not None:
         extra = ("scales and zero points of activations included",) if _open(matching) else ()
         verdict, found = "replayed", (replayed.reason, *extra)
     return Lineage(
         verdict=verdict,
         reasons=found[:_REASONS],
         recipe=recipe_words(judgements),
-        options=replayed.recipe.to_dict() if replayed.recipe is not None else None,
+        options=recipe.to_dict() if recipe is not None else None,
         variant=matching.variant,
         counts=counted(judgements),
         tensors=tuple(map(TensorVerdict.of, judgements)),

@@ -54,7 +54,11 @@ def replay_guessed(
     budget: float = BUDGET,
 ) -> Replayed:
     """Run one recipe after the other until one gives the child's content or ``budget`` seconds are over."""
-    wanted, started, tried = fingerprint(child), clock(), 0
+    try:
+        wanted = fingerprint(child)
+    except InvalidModel as error:
+        return Replayed(None, f"no recipe was run: {error.message}")
+    started, tried = clock(), 0
     for recipe in recipes:
         if tried and clock() - started > budget:
             return Replayed(None, f"none of the {tried} likeliest recipes gives the same content")

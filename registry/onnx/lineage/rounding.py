@@ -16,11 +16,13 @@ class Rounding(NamedTuple):
     """``quotient``: "divide" by the scale or "multiply" by its reciprocal, both in float32, "fuse" for a
     product and sum that are rounded once (compilers do it for ARM), or "double" for a division in float64.
     ``inside``: the zero point is added before rounding. ``away``: halves go away
-    from 0, not to the even neighbour."""
+    from 0, not to the even neighbour. ``short``: the type's lowest level is clipped, although the scale
+    counts it in."""
 
     quotient: str
     inside: bool
     away: bool
+    short: bool = False
 
     @property
     def name(self) -> str:
@@ -29,13 +31,15 @@ class Rounding(NamedTuple):
         how = {"divide": "w/s", "multiply": "w*(1/s)", "fuse": "w*(1/s) fused", "double": "w/s in float64"}[
             self.quotient
         ]
-        return f"{how}{' + z' if self.inside else ''}, halves {halves}"
+        end = ", lowest level clipped" if self.short else ""
+        return f"{how}{' + z' if self.inside else ''}, halves {halves}{end}"
 
 
 NUMPY = Rounding("divide", False, False)  # ONNX Runtime's Python quantizers, and QuantizeLinear
 KERNEL_NBITS = Rounding("multiply", True, True)  # its quantize_matmul_*bits
 KERNEL_QDQ = Rounding("multiply", False, True)  # its quantize_qdq_matmul_4bits
 GATHER = Rounding("divide", True, False)  # its quantizer of embedding tables
+SHORT = Rounding("divide", False, False, True)  # its Python quantizers up to 1.17, asymmetric signed weights
 _OTHERS = (
     Rounding("fuse", True, True),  # its kernel for blocks where it was built for ARM
     Rounding("multiply", True, False),
@@ -44,6 +48,7 @@ _OTHERS = (
     Rounding("divide", True, True),
     Rounding("double", False, False),
     Rounding("double", False, True),
+    SHORT,
 )
 ROUNDINGS = (NUMPY, KERNEL_NBITS, KERNEL_QDQ, GATHER, *_OTHERS)
 

@@ -88,6 +88,9 @@ def _full(kind: str, blockwise: bool) -> Iterator[Scaling]:
             yield Scaling("asymmetric", first, last, last - first, arithmetic, signed)
     if not signed:
         yield Scaling("symmetric", 0, ranges[1][1], ranges[1][1], "double", signed)
+        yield Scaling("symmetric", 0, high - 1, high - 1, "double", signed)  # ONNX Runtime since 1.20
+        for first, last in ranges:  # before, where the middle is computed, and falls on either side of a half
+            yield Scaling("symmetric", first, last, last - first, "mixed", signed)
     yield Scaling("symmetric", low, high, high - low + 1, "double", signed)  # amax / 128
     for first, last in ranges[:2] if signed else ranges[:1]:
         yield Scaling("symmetric", first, last, last - first, "inverse", signed)
@@ -106,10 +109,12 @@ def expected(scaling: Scaling, found: Extremes) -> tuple[Array, Array]:
             return _peak(scaling, low, high)
         if scaling.way == "blocks":
             return _blocks(scaling, low, high)
-        scale, exact = _divided(scaling, low, high)
-        middle = np.round(np.float64(scaling.low + scaling.high) / 2.0)
         if scaling.way == "symmetric":
-            offset = np.full(scale.shape, middle)
+            high = np.maximum(-low, high)
+            low = -high
+        scale, exact = _divided(scaling, low, high)
+        if scaling.way == "symmetric" and scaling.arithmetic != "mixed":
+            offset = np.full(scale.shape, np.round(np.float64(scaling.low + scaling.high) / 2.0))
         else:
             offset = _offset(scaling, low, scale, exact)
         tiny = exact < np.finfo(low.dtype).tiny  # a group of zeros: ONNX Runtime's own exception
@@ -121,9 +126,6 @@ def _divided(scaling: Scaling, low: Array, high: Array) -> tuple[Array, Array]:
     import numpy as np
 
     kind = low.dtype
-    if scaling.way == "symmetric":
-        largest = np.maximum(-low, high)
-        low, high = -largest, largest
     if scaling.arithmetic == "inverse":
         exact = (high - low).astype(np.float32) * np.float32(1.0 / scaling.width)
     elif scaling.arithmetic == "single":

@@ -155,16 +155,16 @@ class Lineage:
             raise Malformed("a lineage lists more tensors than it counts")
         if len(self.nodes) > self.node_count or (self.verdict == "replayed") != (self.options is not None):
             raise Malformed("a lineage contradicts itself", on=self.verdict)
-        if self.verdict != "replayed" and VERDICTS.index(self.verdict) < VERDICTS.index(_bound(self)):
+        if VERDICTS.index(self.verdict) < VERDICTS.index(_bound(self)):
             raise Malformed("a lineage is better than its own list", on=self.verdict)
 
 
 def _bound(found: Lineage) -> str:
-    """The best verdict that the list allows without a replay."""
+    """The best verdict that the list allows; a replay shows in no list."""
     counts = dict(found.counts)
     if found.node_count or counts.get("unexplained"):
         return "unexplained"
-    return "non-nearest" if counts.get("non-nearest") else "derived"
+    return "non-nearest" if counts.get("non-nearest") else "replayed"
 
 
 def counted(judgements: Iterable[Judgement]) -> tuple[tuple[str, int], ...]:

@@ -63,7 +63,7 @@ def judge_weight(
     fitted = fit(candidates, case.found, case.tensors.scale, case.tensors.zero, widen)
     tried = ways or in_order(leaf.layout, leaf.block_size is not None)
     for ends in _ends(case, fitted):
-        way = _rounding(case, tried, ends)
+        way = _rounding(case, fitted, tried, ends)
         if way is not None:
             break
     if fitted.scalings and way is not None:
@@ -129,11 +129,24 @@ def _impossible(case: Case) -> str:
     return ""
 
 
-def _rounding(case: Case, ways: Sequence[Rounding], ends: tuple[int, int]) -> Rounding | None:
+def _rounding(case: Case, fitted: Fit, ways: Sequence[Rounding], ends: tuple[int, int]) -> Rounding | None:
     """The way that gives every integer from the file's own scales, if there is one."""
     if case.leaf.kind == "INT32":
         return None
-    return next((way for way in ways if holds(case.tensors, way, ends)), None)
+    for way in ways:
+        if way.short and not _clips_lowest(case, fitted, ends[0]):
+            continue
+        if holds(case.tensors, way, (ends[0] + way.short, ends[1])):
+            return way
+    return None
+
+
+def _clips_lowest(case: Case, fitted: Fit, low: int) -> bool:
+    """Whether ONNX Runtime 1.17 may have made it: scales by its arithmetic, over a signed type's every level."""
+    by_it = any(
+        (one.way, one.low, one.arithmetic) == ("asymmetric", low, "mixed") for one in fitted.scalings
+    )
+    return by_it and low < 0 and case.leaf.block_size is None and case.leaf.layout == "plain"
 
 
 def _ends(case: Case, fitted: Fit) -> tuple[tuple[int, int], ...]:

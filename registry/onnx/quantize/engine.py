@@ -35,6 +35,25 @@ def quantize(
     loaded = load(files, path)
     _check_float(files, path)
     data = _data(loaded, recipe, calibration)
+    made = _run(loaded, recipe, data, progress, threads)
+    _check_quantized(made, path)
+    return made
+
+
+def optimized(files: Mapping[str, Buffer], path: str) -> bytes:
+    """The float model at ``path`` as ONNX Runtime's basic graph optimizations rewrite it, one ONNX file.
+
+    What it computes stays the same, but for the rounding of folded constants. In a process of its own, as
+    all of this package's work. Raises InvalidModel.
+    """
+    return _run(load(files, path), None, None, SILENT, 0)
+
+
+def _run(
+    loaded: Loaded, recipe: Recipe | None, data: Calibration | None, progress: Progress, threads: int
+) -> bytes:
+    """A job for the worker; without a recipe the model is optimized only."""
+    path = loaded.path
     needed = [path, *(name for name in external_files(loaded.model, path) if name != path)]
     views = {name: loaded.views[name] for name in needed}
     with scratch(sum(map(len, views.values()))) as directory:
@@ -42,14 +61,12 @@ def quantize(
             "path": path,
             "files": [{"name": name, "size": len(view)} for name, view in views.items()],
             "calibration": sum(map(len, data.canonical())) if data else 0,
-            "recipe": recipe.to_dict(),
+            "recipe": recipe.to_dict() if recipe else None,
             "scratch": str(directory),
             "threads": threads,
         }
         payload = [*views.values(), *(data.canonical() if data else ())]
-        made = bytes(workshop.run(message, payload, path, progress))
-    _check_quantized(made, path)
-    return made
+        return bytes(workshop.run(message, payload, path, progress))
 
 
 def _data(loaded: Loaded, recipe: Recipe, calibration: Calibration | None) -> Calibration | None:

@@ -61,6 +61,14 @@ def prepare(
     return _inferred(model), sorted(excluded)
 
 
+def optimized(files: Mapping[str, memoryview], path: str, scratch: Path) -> onnx.ModelProto:
+    """The float model as ONNX Runtime's basic optimizations rewrite it. Raises as ONNX Runtime does."""
+    model = _read(files, path)
+    _constants(model)
+    order(model.graph)
+    return _optimized(model, scratch)
+
+
 def _read(files: Mapping[str, memoryview], path: str) -> onnx.ModelProto:
     import onnx.inliner
     from onnx.external_data_helper import uses_external_data

@@ -13,7 +13,7 @@ from registry.onnx.quantize import static, weights
 from registry.onnx.quantize.calibration import Calibration
 from registry.onnx.quantize.feeds import samples
 from registry.onnx.quantize.graphs import order, tidy
-from registry.onnx.quantize.prepare import prepare
+from registry.onnx.quantize.prepare import optimized, prepare
 from registry.onnx.quantize.recipe import Recipe
 from registry.progress import Progress
 
@@ -30,23 +30,29 @@ class Job:
 
     files: Mapping[str, memoryview]
     path: str
-    recipe: Recipe
+    recipe: Recipe | None  # None: the float model is optimized and no more
     calibration: Calibration | None
     scratch: Path
     threads: int
 
 
 def produce(job: Job, progress: Progress) -> bytes:
-    """The quantized model, one ONNX file. Raises InvalidModel, InvalidInput, or as ONNX Runtime does."""
+    """The model, quantized or optimized, in one file. Raises InvalidModel, InvalidInput, or as the runtime."""
+    if job.recipe is None:
+        return _written(optimized(job.files, job.path, job.scratch), job.path)
+    return _produced(job, job.recipe, progress)
+
+
+def _produced(job: Job, recipe: Recipe, progress: Progress) -> bytes:
     progress.begin("preparing", 0)
-    model, excluded = prepare(job.files, job.path, job.recipe, job.scratch)
+    model, excluded = prepare(job.files, job.path, recipe, job.scratch)
     progress.end()
     ranges = None
     if job.calibration is not None:
         feeds = samples(job.calibration, read_model(job.files[job.path], name=job.path))
-        ranges = static.Calibrator(job.recipe, job.scratch, job.threads).ranges(model, feeds, progress)
+        ranges = static.Calibrator(recipe, job.scratch, job.threads).ranges(model, feeds, progress)
     progress.begin("quantizing", 0)
-    made = _quantized(model, job.recipe, excluded, ranges)
+    made = _quantized(model, recipe, excluded, ranges)
     order(made.graph)
     tidy(made.graph)
     for note in [one for one in made.metadata_props if one.key == _INFERRED]:

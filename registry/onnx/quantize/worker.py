@@ -79,7 +79,7 @@ def _job(message: strictjson.Object) -> Job:
     return Job(
         files=files,
         path=strictjson.text(message, "path"),
-        recipe=Recipe.from_dict(message["recipe"]),
+        recipe=None if message["recipe"] is None else Recipe.from_dict(message["recipe"]),
         calibration=parse_calibration(memoryview(data)) if data else None,
         scratch=Path(strictjson.text(message, "scratch")),
         threads=strictjson.integer(message, "threads"),

@@ -65,6 +65,7 @@ def honest(bits: int) -> RecipeChild:
     return child(PARENT, RECIPES[bits])
 
 
+@cache
 def attacked(attack: Attack) -> bytes:
     """The honest child with other rounding directions."""
     layers = [Layer(weight, bias) for weight, bias in _parameters()]

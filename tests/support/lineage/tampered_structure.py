@@ -24,6 +24,11 @@ from support.lineage.graph_edits import (
 from support.lineage.surgery import NotApplicable, Surgery, loads
 
 NEARLY_ONE = np.float32(1 + 1e-6)
+# What the file states twice, or what matters for empty shapes only: a change would not load, or mean nothing.
+_MEANINGLESS = {
+    *("accuracy_level", "to", "K", "N", "bits", "block_size", "quant_type", "opset"),
+    *("noop_with_empty_axes", "allowzero"),
+}
 # Removing one of these leaves the shape as it was.
 _SHAPELESS = {
     *("Relu", "Clip", "Sigmoid", "Tanh", "Softmax", "Erf", "LeakyRelu", "HardSigmoid", "HardSwish", "Sqrt"),
@@ -128,17 +133,7 @@ def _other(name: str, value: int, step: int) -> int:
 
 
 def _editable(attribute: AttributeProto) -> bool:
-    if attribute.name in (
-        "accuracy_level",
-        "to",
-        "K",
-        "N",
-        "bits",
-        "block_size",
-        "quant_type",
-        "opset",
-        "noop_with_empty_axes",
-    ):
-        return False  # what the file states twice: a change would not load, or mean nothing
+    if attribute.name in _MEANINGLESS:
+        return False
     kinds = (AttributeProto.FLOAT, AttributeProto.INT, AttributeProto.INTS)
     return attribute.type in kinds and not (attribute.type == AttributeProto.INTS and not attribute.ints)
