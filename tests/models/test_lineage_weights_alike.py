@@ -1,4 +1,4 @@
-"""One recipe for all weights of a kind: nearest integers under a scale of one's own are not enough beside it."""
+"""One recipe for all weights of a kind: nearest integers under a scale of its own do not do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def verdicts(found: tuple[Judgement, ...]) -> list[str]:
     return [one.verdict for one in found]
 
 
-@pytest.mark.parametrize("factor", [0.5, 0.8, 1.5, 3.0])
+@pytest.mark.parametrize("factor", [0.7, 0.8, 1.5, 3.0])
 def test_attack_one_tensor_with_a_scale_of_its_own_beside_recomputed_ones(factor: float) -> None:
     """A shorter step cuts weights off, a longer one blurs them; every integer is the nearest one."""
     tensors = [drawn(80, 60, seed=seed) for seed in range(4)]
@@ -51,7 +51,7 @@ def test_attack_one_channel_with_a_scale_of_its_own() -> None:
     weights = drawn(32, 400)
     scale = peak(weights, 0)
     assert verdicts(explain([pair(weights, scale, 0)])) == ["recomputed"]
-    scale[7] *= np.float32(0.5)
+    scale[7] *= np.float32(0.7)
     assert verdicts(explain([pair(weights, scale, 0)])) == ["unexplained"]
 
 
@@ -72,7 +72,10 @@ def test_attack_a_kinds_only_tensor_cut_off_beside_a_known_recipe_of_another_kin
     several, alone = drawn(32, 400), drawn(80, 60, seed=1)
     honest = pair(several, peak(several, 0), 0)
     assert verdicts(explain([honest, pair(alone, peak(alone))])) == ["recomputed", "recomputed"]
-    assert verdicts(explain([honest, pair(alone, peak(alone) / 2)])) == ["recomputed", "unexplained"]
+    assert verdicts(explain([honest, pair(alone, peak(alone) / np.float32(1.5))])) == [
+        "recomputed",
+        "unexplained",
+    ]
 
 
 def test_quantizers_that_clip_everywhere_are_bounded() -> None:

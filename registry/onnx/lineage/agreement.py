@@ -2,8 +2,8 @@
 
 Every choice that a tensor leaves open is a place to hide something, and tools make these choices once for a
 file. Tensors of one type and granularity may have two ranges, because elementwise constants and weights may
-differ; they have one arithmetic and one rounding. Where a recipe is known for some, it must be one for all
-of their kind: who clips outliers does it everywhere. A scale that is almost a recipe's, where the file's other
+differ; they have one arithmetic and one rounding. Where a recipe is known for some, the others have a known
+one, too: who clips outliers does it everywhere. A scale that is almost a recipe's, where the file's other
 scales are the recipe's, was changed.
 """
 
@@ -120,7 +120,7 @@ def _alike(group: list[Judgement], recipe_elsewhere: bool) -> list[Judgement]:
 
 
 def _own_scale(one: Judgement) -> bool:
-    """Whether it is bounded under scales of its own, which no arithmetic on the way to its weights explains."""
+    """Whether it is bounded under scales that no arithmetic on the way to its weights explains."""
     folded = one.loose and not one.others and one.nudge <= _FOLDED
     return one.verdict == "bounded" and not folded
 
