@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Source, session
+from .options import Json, Source, registry_of
 
 if TYPE_CHECKING:
-    from registry.context import Context
     from registry.evaluating import Evaluated
 
 _SHOWN = 10  # layers, for people who do not ask for all
@@ -21,18 +18,6 @@ _SHOWN = 10  # layers, for people who do not ask for all
 def register(app: typer.Typer) -> None:
     """Add ``evaluate``."""
     app.command()(evaluate)
-
-
-@contextmanager
-def _registry(context: typer.Context, *sources: str) -> Iterator[Context | None]:
-    """The registry, where one of the models is in it: files of one's own need none."""
-    from registry.opening import is_path
-
-    if all(map(is_path, sources)):
-        yield None
-        return
-    with session(context).open() as opened:
-        yield opened
 
 
 def evaluate(
@@ -70,7 +55,7 @@ def evaluate(
 
     from .output import document, progress
 
-    with _registry(context, ref, against) as opened:
+    with registry_of(context, ref, against) as opened:
         done = evaluating.evaluate(
             opened,
             ref,

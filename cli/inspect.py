@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import Json, session
+from .options import Json, Source, registry_of
 
 if TYPE_CHECKING:
     from registry.onnx.profile.values import Profile, TensorProfile
@@ -26,9 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def inspect(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="PATH|REF", help="An ONNX file, its directory, or a version.")
-    ],
+    source: Source,
     layers: Annotated[
         bool, typer.Option("--layers", help="List every weight, activation and layer.")
     ] = False,
@@ -48,15 +46,11 @@ def inspect(
 
     Example: registry inspect resnet50-int8.onnx --layers --plot levels.png
     """
-    from contextlib import ExitStack
-
     from registry.inspecting import inspect as look
-    from registry.opening import is_path
 
     from .output import document, pairs
 
-    with ExitStack() as stack:
-        opened = None if is_path(source) else stack.enter_context(session(context).open())
+    with registry_of(context, source) as opened:
         found = look(opened, source, model=model, plot=plot)
     if json:
         document({**found.to_dict(), "plot": plot})

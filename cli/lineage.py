@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Ref, Source, session
+from .options import Json, Ref, Source, registry_of, session
 
 if TYPE_CHECKING:
-    from registry.context import Context
     from registry.lineage import Proved
 
 _SHOWN = 12  # tensors that are not explained, for people
@@ -38,18 +35,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(lineage, name="lineage")
 
 
-@contextmanager
-def _registry(context: typer.Context, *sources: str) -> Iterator[Context | None]:
-    """The registry, where one of the models is in it: files of one's own need none."""
-    from registry.opening import is_path
-
-    if all(map(is_path, sources)):
-        yield None
-        return
-    with session(context).open() as opened:
-        yield opened
-
-
 def prove(
     context: typer.Context,
     ref: Source,
@@ -70,7 +55,7 @@ def prove(
 
     from .output import document
 
-    with _registry(context, ref, parent) as opened:
+    with registry_of(context, ref, parent) as opened:
         proved = lineage.prove(opened, ref, parent, calibration=calibration, model=model)
     if json:
         document(_told(proved))

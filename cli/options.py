@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,6 +93,30 @@ def session(context: typer.Context) -> Session:
     return found if found is not None else Session()
 
 
+@contextmanager
+def registry_of(context: typer.Context, *sources: str | None) -> Iterator[Context | None]:
+    """The registry, where one of the models named is in it: files of one's own need none."""
+    from registry.opening import is_path
+
+    if all(source is None or is_path(source) for source in sources):
+        yield None
+        return
+    with session(context).open() as opened:
+        yield opened
+
+
+def pairs_of(meta: list[str] | None) -> dict[str, str]:
+    """``--meta K=V``, each time it was given. Raises typer's usage error."""
+    return dict(map(_pair, meta or []))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--meta")
+    return name, value
+
+
 def _note_json(context: typer.Context, value: bool) -> bool:
     session(context).json = value
     return value
@@ -105,6 +131,15 @@ Purpose = Annotated[
 ]
 Source = Annotated[
     str, typer.Argument(metavar="PATH|REF", help="An ONNX file, a directory with one, or a version.")
+]
+Label = Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")]
+Alias = Annotated[
+    list[str] | None, typer.Option(metavar="A", help="An alias to move to this version; may be given again.")
+]
+Meta = Annotated[list[str] | None, typer.Option(metavar="K=V", help="Signed metadata; may be given again.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CODE", help="A finding of the scan to accept, on record; may be given again."),
 ]
 Ref = Annotated[
     str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL[:VERSION|:LABEL|:ALIAS][@sha256:DIGEST]")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, session
+from .options import Alias, Allow, Json, Label, Meta, pairs_of, session
 
 
 def register(app: typer.Typer) -> None:
@@ -21,18 +21,10 @@ def push(
         Path, typer.Argument(help="An ONNX file, or a directory: all its files.", readable=False)
     ],  # whether it is readable is found, and explained, where it is read
     ref: Annotated[str, typer.Argument(metavar="REF", help="NAMESPACE/MODEL; the first push creates it.")],
-    label: Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")] = None,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A", help="An alias to move to this version; may be given again."),
-    ] = None,
-    meta: Annotated[
-        list[str] | None, typer.Option(metavar="K=V", help="Signed metadata; may be given again.")
-    ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE", help="A finding of the scan to accept, on record; may be given again."),
-    ] = None,
+    label: Label = None,
+    alias: Alias = None,
+    meta: Meta = None,
+    allow: Allow = None,
     parent: Annotated[
         str | None,
         typer.Option(metavar="PATH|REF", help="The float model it was made from: prove that, and sign it."),
@@ -57,7 +49,7 @@ def push(
 
     from .output import document, pairs, size
 
-    metadata = dict(map(_pair, meta or []))
+    metadata = pairs_of(meta)
     if calibration is not None and parent is None:
         raise typer.BadParameter("it belongs to --parent", param_hint="--calibration")
     with session(context).open() as opened:
@@ -101,10 +93,3 @@ def push(
             ("ledger", f"entry {done.seq}"),
         ]
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--meta")
-    return name, value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Source, session
+from .options import Alias, Allow, Json, Label, Meta, Source, pairs_of, session
 
 if TYPE_CHECKING:
     from registry.quantizing import Quantized
@@ -109,21 +109,13 @@ def quantize(
     keep_parent: Annotated[
         bool, typer.Option("--keep-parent", help="Publish the float model too, as REF-fp32.")
     ] = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(metavar="CODE", help="A finding of the scan to accept, on record; may be given again."),
-    ] = None,
+    allow: Allow = None,
     proof: Annotated[
         bool, typer.Option("--proof/--no-proof", help="Prove the lineage, and sign that too.")
     ] = True,
-    label: Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")] = None,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A", help="An alias to move to this version; may be given again."),
-    ] = None,
-    meta: Annotated[
-        list[str] | None, typer.Option(metavar="K=V", help="Signed metadata; may be given again.")
-    ] = None,
+    label: Label = None,
+    alias: Alias = None,
+    meta: Meta = None,
     model: Annotated[
         str | None, typer.Option(metavar="PATH", help="The ONNX file, where the source has several.")
     ] = None,
@@ -135,8 +127,6 @@ def quantize(
     """
     from registry.onnx.quantize.presets import choose
     from registry.quantizing import quantize as make
-
-    from .publish import _pair
 
     recipe = choose(
         preset,
@@ -169,7 +159,7 @@ def quantize(
             model=model,
             label=label,
             aliases=alias or (),
-            metadata=dict(map(_pair, meta or [])),
+            metadata=pairs_of(meta),
             allow=allow or (),
             proof=proof,
         )

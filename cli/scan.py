@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, session
+from .options import Json, Source, registry_of
 
 if TYPE_CHECKING:
     from registry.onnx.findings import Finding
@@ -20,9 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def scan(
     context: typer.Context,
-    source: Annotated[
-        str, typer.Argument(metavar="PATH|REF", help="An ONNX file, its directory, or a version.")
-    ],
+    source: Source,
     parent: Annotated[
         str | None,
         typer.Option(
@@ -37,19 +35,14 @@ def scan(
 
     Example: registry scan ./downloaded-model
     """
-    from contextlib import ExitStack
-
     from registry.onnx.child import prewarm
     from registry.onnx.findings import at_least
-    from registry.opening import is_path
     from registry.screening import scan as look
 
     from .output import document
 
     prewarm()
-    with ExitStack() as stack:
-        named = [one for one in (source, parent) if one is not None and not is_path(one)]
-        opened = stack.enter_context(session(context).open()) if named else None
+    with registry_of(context, source, parent) as opened:
         report = look(opened, source, parent=parent)
     ok = not any(map(at_least, report.findings))
     if json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json, Source, session
+from .options import Alias, Json, Label, Source, session
 
 if TYPE_CHECKING:
     from registry.tuning import Found, Tuned
@@ -60,11 +60,8 @@ def tune(
     model: Annotated[
         str | None, typer.Option(metavar="PATH", help="The ONNX file, where the source has several.")
     ] = None,
-    label: Annotated[str | None, typer.Option(metavar="L", help="An immutable name of this version.")] = None,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A", help="An alias to move to this version; may be given again."),
-    ] = None,
+    label: Label = None,
+    alias: Alias = None,
     json: Json = False,
 ) -> None:
     """Search the smallest or fastest quantized model that still answers like its parent, and publish it.

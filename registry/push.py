@@ -81,7 +81,7 @@ def push(
     signed with the version, and so are those that ``proving`` makes of the very files that are published.
     Raises InvalidInput, Hostile, Denied, Conflict or Unavailable; nothing is published then.
     """
-    target, names = _target(ref), tuple(dict.fromkeys(aliases))
+    target, names = check_target(ref), tuple(dict.fromkeys(aliases))
     for name in (*names, *([] if label is None else [label])):
         refs.check_tag(name, "label or alias")
     journal = open_journal(context.paths.pushes, target.model, path)
@@ -115,7 +115,8 @@ def check_right(context: Context, model: str) -> None:
     rights.require(law.state, name, "push", model, acts.timestamp(context.now()))
 
 
-def _target(text: str) -> Reference:
+def check_target(text: str) -> Reference:
+    """The model to publish to. Raises InvalidReference for a version."""
     ref = refs.parse(text)
     if ref.version or ref.tag or ref.digest:
         raise InvalidReference(

@@ -10,11 +10,12 @@ from importlib.metadata import version as version_of
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from registry import acts, catalog, disk, home, lineage, opening, refs, scanning
+from registry import acts, catalog, disk, home, lineage, opening, scanning
 from registry.context import Context
-from registry.errors import InvalidInput, InvalidReference, ReferenceNotFound
+from registry.errors import InvalidInput, ReferenceNotFound
 from registry.opening import Opened
 from registry.push import Pushed, Views, check_right, push
+from registry.push import check_target as push_target
 from registry.refs import Reference
 
 if TYPE_CHECKING:
@@ -109,13 +110,7 @@ def check_target(context: Context, text: str) -> Reference:
 
     Raises InvalidReference, NotPermitted or Disabled.
     """
-    ref = refs.parse(text)
-    if ref.version or ref.tag or ref.digest:
-        raise InvalidReference(
-            "the result goes to a model; the registry counts its versions",
-            on=text,
-            hint=f"--to {ref.model}, with --label or --alias for a name",
-        )
+    ref = push_target(text)
     check_right(context, ref.model)
     return ref
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,9 @@ from registry.errors import BadCanary, InvalidInput
 from registry.onnx import canary
 from registry.pull import pull
 from registry.push import push
-from support import graphs, worlds
+from support import graphs
 
 REF = "vision/net"
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    with worlds.open_context(worlds.make_home(tmp_path / "home")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +9,20 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from registry import acts, catalog, scanning
+from registry import acts, catalog, ledger, scanning
 from registry.checkout import checkout, verify
 from registry.context import Context
+from registry.crypto import dsse
 from registry.errors import BadContent, Hostile, InvalidInput, PolicyDenied
 from registry.policies import put
 from registry.pull import pull
 from registry.push import push
+from registry.records.database import reading
 from registry.scanning import Report
 from registry.screening import scan
-from support import graphs, worlds
+from support import graphs
 
 REF = "vision/net"
-
-
-@pytest.fixture
-def context(tmp_path: Path) -> Iterator[Context]:
-    with worlds.open_context(worlds.make_home(tmp_path / "home")) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -119,10 +114,6 @@ def test_a_policy_can_refuse_what_was_waved_through(context: Context, carrier: P
 def test_the_act_names_what_was_allowed(context: Context, carrier: Path) -> None:
     codes = _codes(scan(None, str(carrier)))
     push(context, carrier, REF, allow=codes)
-    from registry import ledger
-    from registry.crypto import dsse
-    from registry.records.database import reading
-
     with reading(context.engine) as connection:
         seq = catalog.log(context, 1)[0]["seq"]
         envelope = dsse.Envelope.from_bytes(ledger.entry(connection, seq).envelope)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SLAB = 1 << 18  # elements worked on at once: a few arrays of this size fit the processor's cache
 
+_TILE = (256, 64)  # elements of a transpose that are copied at once
+
 
 class Slab(NamedTuple):
     """A part of the tensor, and the part of its scales that belongs to it."""
@@ -37,8 +39,8 @@ class Grid(NamedTuple):
     block: int
 
     def arrange(self, data: Array) -> Array:
-        """The tensor in three dimensions; a view where its layout allows."""
-        return data.reshape(self.shape)
+        """The tensor in three dimensions; a view where its layout allows. A transpose is copied."""
+        return _in_order(data).reshape(self.shape)
 
     def spread(self, params: Array | None, name: str) -> Array:
         """Scales or zero points (None: zeros) in three dimensions; one may stand for all.
@@ -91,6 +93,22 @@ class Grid(NamedTuple):
             return found
         length = slab.data[1].stop - slab.data[1].start
         return np.repeat(found, self.block, axis=1)[:, :length]
+
+
+def _in_order(data: Array) -> Array:
+    """A transposed matrix with its rows one after the other: in tiles, for a cache line serves one row of one
+    and a column of the other."""
+    import numpy as np
+
+    if data.ndim != 2 or data.flags.c_contiguous or not data.flags.f_contiguous:
+        return data
+    made = np.empty(data.shape, data.dtype)
+    rows, columns = _TILE
+    for first in range(0, data.shape[0], rows):
+        for second in range(0, data.shape[1], columns):
+            tile = (slice(first, first + rows), slice(second, second + columns))
+            made[tile] = data[tile]
+    return made
 
 
 def of_leaf(shape: tuple[int, ...], axis: int | None, block: int | None, name: str) -> Grid:

@@ -142,7 +142,7 @@ def _rounding(case: Case, fitted: Fit, ways: Sequence[Rounding], ends: tuple[int
 
 
 def _clips_lowest(case: Case, fitted: Fit, low: int) -> bool:
-    """Whether ONNX Runtime 1.17 may have made it: scales by its arithmetic over all levels of a signed type."""
+    """Whether ONNX Runtime 1.17 may have made it: its arithmetic gives the scales, over every level."""
     by_it = any((one.way, one.low, one.arithmetic) == ("asymmetric", low, "mixed") for one in fitted.scalings)
     return by_it and low < 0 and case.leaf.block_size is None and case.leaf.layout == "plain"
 

@@ -37,7 +37,7 @@ class Job:
 
 
 def produce(job: Job, progress: Progress) -> bytes:
-    """The model, quantized or optimized, in one file. Raises InvalidModel, InvalidInput, or as the runtime."""
+    """The model, quantized or optimized, in one file. Raises InvalidModel, InvalidInput, or as ONNX does."""
     if job.recipe is None:
         return _written(optimized(job.files, job.path, job.scratch), job.path)
     return _produced(job, job.recipe, progress)
