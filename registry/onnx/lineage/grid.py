@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Array: TypeAlias = np.ndarray[Any, Any]
 
 SLAB = 1 << 18  # elements worked on at once: a few arrays of this size fit the processor's cache
-
 _TILE = (256, 64)  # elements of a transpose that are copied at once
 
 
