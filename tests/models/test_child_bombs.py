@@ -81,11 +81,11 @@ def test_the_same_division_by_one_is_fine() -> None:
 
 
 def test_functions_that_double_are_stopped_at_the_limit() -> None:
-    began = time.monotonic()
     found = look(doubling(24))
-    assert "runtime-hang" in found
     assert set(found) <= {"runtime-hang", "checker-hang"}
-    assert time.monotonic() - began < SHORT.wall
+    assert (
+        "computing" in found["runtime-hang"].message
+    )  # the bound on the processor stopped it, not the clock
 
 
 def test_a_few_levels_of_functions_are_fine() -> None:
