@@ -186,3 +186,18 @@ def test_attack_scales_of_weights_that_are_rounded_as_the_model_runs(tmp_path: P
     for seed in range(6):
         attacked = prove(_attacked(child, scales, _ulp, seed), loaded(parent))
         assert attacked.verdict == "unexplained", attacked.reasons
+
+
+@pytest.mark.parametrize("qdq", [True, False], ids=["QDQ", "QOperator"])
+def test_scales_widened_for_the_bias_of_a_dead_channel_are_a_recipes_own(tmp_path: Path, qdq: bool) -> None:
+    """A channel of tiny weights beside a bias: its scale must be longer, or the bias does not fit int32."""
+    model = graphs.cnn()
+    weight = next(one for one in model.graph.initializer if one.name == "conv1.w")
+    numbers = numpy_helper.to_array(weight).copy()
+    numbers[0] *= np.float32(1e-12)
+    weight.CopyFrom(numpy_helper.from_array(numbers, weight.name))
+    child = graphs.static(model, tmp_path / "child.onnx", qdq=qdq, per_channel=True)
+    found = prove(loaded(onnx.load(child)), loaded(model))
+    assert found.verdict == "derived"
+    reasons = {one.name: one.reason for one in found.tensors}
+    assert "widened" in reasons["conv1.w_quantized"]

@@ -72,9 +72,14 @@ def _biases_by_scale(pairs: Sequence[Pair]) -> dict[Tensor, list[Pair]]:
     found: dict[Tensor, list[Pair]] = {}
     for pair in pairs:
         leaf = pair.child
-        if isinstance(leaf, QuantLeaf) and leaf.role == "bias" and len(leaf.partners) == 2:
-            found.setdefault(leaf.partners[1], []).append(pair)
+        if isinstance(leaf, QuantLeaf) and leaf.role == "bias" and len(_factors(leaf)) == 2:
+            found.setdefault(_factors(leaf)[1], []).append(pair)
     return found
+
+
+def _factors(bias: QuantLeaf) -> tuple[Tensor, ...]:
+    """The scales of input and weight: an operator that takes the bias itself multiplies them as it runs."""
+    return bias.partners or bias.scales
 
 
 def _widen(leaf: QuantLeaf, biases: dict[Tensor, list[Pair]]) -> tuple[Widen, ...]:
@@ -85,7 +90,7 @@ def _widen(leaf: QuantLeaf, biases: dict[Tensor, list[Pair]]) -> tuple[Widen, ..
         for pair in beside:
             bias = pair.child
             if isinstance(bias, QuantLeaf):
-                given = array(bias.contents, bias.partners[0])
+                given = array(bias.contents, _factors(bias)[0])
                 scale = widened(scale, given, pair.parent_value(), single=single)
         return scale
 

@@ -43,4 +43,11 @@ def replay(model: bytes, parent: Parent, recipe: Recipe | None) -> Lineage:
         return recipes.child(parent, wanted).model  # the same call as the quantizer's own, made only once
 
     data = recipes.calibration(parent)
-    return prove(opened(model), opened_parent(parent), recipe=recipe, calibration=data, requantize=requantize)
+    return prove(
+        opened(model),
+        opened_parent(parent),
+        recipe=recipe,
+        calibration=data,
+        requantize=requantize,
+        optimize=lambda: opened_optimized(parent),
+    )
