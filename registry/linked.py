@@ -14,7 +14,7 @@ from registry.manifest import check_path
 from registry.onnx import external
 from registry.onnx.findings import Finding, Rule
 from registry.onnx.graph import read_model
-from registry.source import SIGNATURE_FILE, SourceFile, _stamp, mapped
+from registry.source import SourceFile, mapped, places, stamp_of
 
 SYMLINK: Final = Rule(
     "symbolic-link",
@@ -55,24 +55,14 @@ class Gathered:
         with disk.translated(path):
             found = path.stat()
         if stat.S_ISDIR(found.st_mode):
-            self._walk(path, path)
+            for place, name in places(path):
+                self._take(place, name)
         else:
             self._single(path)
         if not self.findings and not any(file.path.endswith(_ONNX) for file in self.files):
             raise InvalidModel(
                 "there is no .onnx file", on=str(path), hint="name an ONNX file or its directory"
             )
-
-    def _walk(self, root: Path, directory: Path) -> None:
-        with disk.translated(directory):
-            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
-            folders = {entry.path for entry in entries if entry.is_dir(follow_symlinks=False)}
-        for entry in entries:
-            place = Path(entry.path)
-            if entry.path in folders:
-                self._walk(root, place)
-            elif place != root / SIGNATURE_FILE:
-                self._take(place, place.relative_to(root).as_posix())
 
     def _single(self, path: Path) -> None:
         if path.suffix != _ONNX:
@@ -103,7 +93,7 @@ class Gathered:
             self._found(SPECIAL, path, stat.filemode(found.st_mode))
         else:
             self._count(path, found.st_nlink)
-            self.files.append(SourceFile(path, place, found.st_size, _stamp(found)))
+            self.files.append(SourceFile(path, place, found.st_size, stamp_of(found)))
 
     def _count(self, path: str, links: int) -> None:
         if links > 1:

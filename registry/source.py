@@ -50,7 +50,7 @@ class SourceFile:
         """Raise SourceChanged unless the open file is as it was found."""
         with disk.translated(self.place):
             found = os.fstat(descriptor)
-        if _stamp(found) != self.stamp:
+        if stamp_of(found) != self.stamp:
             raise SourceChanged("the file changed while it was read", on=str(self.place), hint="push again")
 
 
@@ -82,7 +82,7 @@ def collect(path: Path) -> tuple[SourceFile, ...]:
     with disk.translated(path):
         found = path.stat()
     if stat.S_ISDIR(found.st_mode):
-        files = tuple(sorted(_walk(path, path), key=lambda file: file.path))
+        files = tuple(sorted((_file(*found) for found in places(path)), key=lambda file: file.path))
     else:
         files = tuple(_single(path))
     if not any(file.path.endswith(_ONNX) for file in files):
@@ -145,16 +145,24 @@ class Mapped(Mapping[str, memoryview]):
         return len(self._files)
 
 
-def _walk(root: Path, directory: Path) -> Iterator[SourceFile]:
+def places(root: Path) -> Iterator[tuple[Path, str]]:
+    """Everything below a directory but directories, with its path in it; ``model.sig`` at the top left out.
+
+    Links are not followed. Raises NotFound, DiskTrouble.
+    """
+    return _places(root, root)
+
+
+def _places(root: Path, directory: Path) -> Iterator[tuple[Path, str]]:
     with disk.translated(directory):
         entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         folders = {entry.path for entry in entries if entry.is_dir(follow_symlinks=False)}
     for entry in entries:
         place = Path(entry.path)
         if entry.path in folders:
-            yield from _walk(root, place)
+            yield from _places(root, place)
         elif place != root / SIGNATURE_FILE:
-            yield _file(place, place.relative_to(root).as_posix())
+            yield place, place.relative_to(root).as_posix()
 
 
 def _single(path: Path) -> Iterator[SourceFile]:
@@ -187,7 +195,7 @@ def _file(place: Path, path: str) -> SourceFile:
         raise UnsafePath(
             "only regular files are pushed", on=str(place), hint="remove it, or replace it by a copy"
         )
-    return SourceFile(path, place, found.st_size, _stamp(found))
+    return SourceFile(path, place, found.st_size, stamp_of(found))
 
 
 def _no_links(place: Path, path: str) -> None:
@@ -201,6 +209,7 @@ def _no_links(place: Path, path: str) -> None:
             )
 
 
-def _stamp(found: os.stat_result) -> tuple[int, ...]:
+def stamp_of(found: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from another, and from itself before it was changed."""
     # ctime cannot be set back by whoever may write the file, so a rewrite with the old mtime shows too.
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
