@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from registry.onnx import canary, canary_file
+from registry.onnx import canary
 from registry.onnx.chosen import main_model
 from registry.onnx.graph import read_model
 from registry.source import MadeFile, Mapped, SourceFile
@@ -24,8 +24,7 @@ def watched(source: Files, inputs: Path | None) -> tuple[Files, Mapped]:
         source = tuple(sorted((*_without(source), made), key=lambda file: file.path))
         return source, Mapped(source)
     if canary.PATH in views:
-        data = views[canary.PATH]
-        canary.replay(views, canary_file.Canaries.from_bytes(data).model, data)
+        canary.replay(views, views[canary.PATH])
     return source, views
 
 

@@ -29,7 +29,7 @@ from registry.judge import Judged
 from registry.manifest import Manifest
 from registry.memory import allocate
 from registry.onnx import canary as canaries
-from registry.onnx import canary_file, external
+from registry.onnx import external
 from registry.onnx.chosen import main_model
 from registry.onnx.facts import QuantizationFacts, inspect
 from registry.onnx.graph import read_model
@@ -154,8 +154,7 @@ def _replay(model: VerifiedModel) -> None:
         raise BadCanary(
             "the version has no canaries", on=str(model.ref), hint="push it with --canaries, or do not ask"
         )
-    data = model.files[canaries.PATH]
-    canaries.replay(model.files, canary_file.Canaries.from_bytes(data).model, data)
+    canaries.replay(model.files, model.files[canaries.PATH])
 
 
 def _checkout(context: Context, ref: str, purpose: str, ritual: Ritual) -> VerifiedModel:

@@ -18,7 +18,7 @@ from registry.refs import Reference
 if TYPE_CHECKING:
     from registry.onnx.lineage.verdict import Lineage
     from registry.onnx.loaded import Loaded
-    from registry.onnx.quantize import Recipe
+    from registry.onnx.quantize import Calibration, Recipe
 
 _TOOLS = ("numpy", "onnx", "onnxruntime")
 Record = dict[str, Any]
@@ -65,8 +65,8 @@ def prove(
         opening.open_model(context, child, "lineage", model) as one,
         opening.open_model(context, parent, "lineage", parent_model) as other,
     ):
-        recipe = _declared(context, one)
-        lineage, predicate = compare(one.files, one.path, other, calibration, recipe)
+        recipe = _declared(_records(context, one), one.path)
+        lineage, predicate = compare(one.files, one.path, other, _loaded(calibration), recipe)
     seq = None
     if context is not None and one.ref is not None:
         _, seq = attesting.attest_value(context, str(one.ref), acts.LINEAGE, dict(predicate))
@@ -77,16 +77,15 @@ def compare(
     files: Mapping[str, memoryview],
     path: str,
     parent: Opened,
-    calibration: Path | None = None,
+    data: Calibration | None = None,
     recipe: Recipe | None = None,
 ) -> tuple[Lineage, Record]:
     """The proof about the ONNX file at ``path`` of ``files``, and the predicate that is signed of it."""
     from registry.onnx.lineage.prove import prove as examine
     from registry.onnx.loaded import load
-    from registry.onnx.quantize import load_calibration, optimized, quantize
+    from registry.onnx.quantize import optimized, quantize
     from registry.onnx.quantize.feeds import samples
 
-    data = None if calibration is None else load_calibration(calibration)
     child, origin = load(files, path), load(parent.files, parent.path)
 
     def optimize() -> Loaded:
@@ -111,15 +110,25 @@ def _predicate(lineage: Lineage, path: str, parent: Opened, known: Record | None
     }
 
 
-def _declared(context: Context | None, child: Opened) -> Recipe | None:
+def _loaded(calibration: Path | None) -> Calibration | None:
+    from registry.onnx.quantize import load_calibration
+
+    return None if calibration is None else load_calibration(calibration)
+
+
+def _records(context: Context | None, child: Opened) -> list[Record]:
+    """The attestations of a version; a file of one's own has none."""
+    if context is None or child.ref is None:
+        return []
+    return attesting.attestations(context, str(child.ref))[1]
+
+
+def _declared(records: Sequence[Record], path: str) -> Recipe | None:
     """The recipe that was signed with the version, where there is one of that file."""
     from registry.onnx.quantize import Recipe
 
-    if context is None or child.ref is None:
-        return None
-    _, records = attesting.attestations(context, str(child.ref))
     for record in records:
-        if record["type"] == acts.RECIPE and record["predicate"].get("model") in (None, child.path):
+        if record["type"] == acts.RECIPE and record["predicate"].get("model") in (None, path):
             try:
                 return Recipe.from_dict(record["predicate"].get("recipe"))
             except Malformed:
@@ -143,19 +152,20 @@ def verify(
             on=str(exact),
             hint=f"registry lineage prove {exact} --parent PARENT",
         )
-    return tuple(_confirm(context, exact, record, parent, calibration) for record in proofs)
+    data = _loaded(calibration)
+    return tuple(_confirm(context, exact, record, records, parent, data) for record in proofs)
 
 
 def _confirm(
-    context: Context, ref: Reference, record: Record, parent: str | None, calibration: Path | None
+    context: Context,
+    ref: Reference,
+    record: Record,
+    records: Sequence[Record],
+    parent: str | None,
+    data: Calibration | None,
 ) -> Confirmed:
     said = _Said.of(record["predicate"])
-    if said.calibration is not None and said.verdict == "replayed" and calibration is None:
-        raise InvalidInput(
-            "the proof was made with calibration data",
-            on=f"sha256:{said.calibration}",
-            hint="--calibration FILE",
-        )
+    said.check_data(data)
     with (
         opening.open_version(context, str(ref), "lineage", said.model) as one,
         opening.open_model(context, parent or said.where(ref), "lineage", said.within(parent)) as other,
@@ -166,20 +176,14 @@ def _confirm(
                 on=f"{other}: sha256:{other.digest}",
                 hint=f"--parent must have sha256:{said.digest}",
             )
-        found, predicate = compare(one.files, one.path, other, calibration, _declared(context, one))
-    if said.calibration is not None and calibration is not None:
-        _same_data(said.calibration, predicate["calibration"])
+        used = data if said.calibration else None  # a proof without data is made again without
+        found, _ = compare(one.files, one.path, other, used, _declared(records, one.path))
     if found.verdict != said.verdict:
         raise BadAttestation(
             f"the proof says {said.verdict}, proving it again says {found.verdict}",
             on=f"{ref}, entry {record['seq']} by {record['signer']}",
         )
     return Confirmed(ref, str(other), found.verdict, record["signer"], record["seq"])
-
-
-def _same_data(expected: str, found: Mapping[str, Any]) -> None:
-    if found["digest"] != expected:
-        raise InvalidInput("this is other calibration data than the proof's", on=f"sha256:{expected}")
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,21 @@ class _Said:
         except Malformed as error:
             raise BadAttestation(f"the lineage proof cannot be read: {error.message}", on=error.on) from error
 
+    def check_data(self, data: Calibration | None) -> None:
+        """Raise InvalidInput unless this is the data that the proof was made with, where it needs some."""
+        if self.calibration is None:
+            return
+        if data is None and self.verdict == "replayed":
+            raise InvalidInput(
+                "the proof was made with calibration data",
+                on=f"sha256:{self.calibration}",
+                hint="--calibration FILE",
+            )
+        if data is not None and data.digest != self.calibration:
+            raise InvalidInput(
+                "this is other calibration data than the proof's", on=f"sha256:{self.calibration}"
+            )
+
     def within(self, parent: str | None) -> str | None:
         """Which ONNX file to take: a single file of one's own may be called otherwise today."""
         return None if parent is not None and Path(parent).is_file() else self.parent_model
@@ -232,7 +251,7 @@ def against(context: Context, parent: str, calibration: Path | None = None) -> P
     def proving(files: Mapping[str, memoryview]) -> Sequence[tuple[str, Record]]:
         path = main_model({name: None for name in sorted(files) if name.endswith(".onnx")})
         with opening.open_model(context, parent, "lineage") as other:
-            return statements(files, path, other, calibration)
+            return statements(files, path, other, _loaded(calibration))
 
     return proving
 
@@ -241,8 +260,8 @@ def statements(
     files: Mapping[str, memoryview],
     path: str,
     parent: Opened,
-    calibration: Path | None = None,
+    data: Calibration | None = None,
     recipe: Recipe | None = None,
 ) -> Sequence[tuple[str, Record]]:
     """What a push signs of its files where the parent is at hand."""
-    return [(acts.LINEAGE, compare(files, path, parent, calibration, recipe)[1])]
+    return [(acts.LINEAGE, compare(files, path, parent, data, recipe)[1])]

@@ -86,7 +86,7 @@ def quantize(
         predicate = {"how": how, **_predicate(parent, child, recipe, data, samples)}
 
         def proving(views: Views) -> Sequence[tuple[str, Record]]:
-            return lineage.statements(views, child, parent, calibration, recipe) if proof else ()
+            return lineage.statements(views, child, parent, data, recipe) if proof else ()
 
         folder = stack.enter_context(scratch(len(made)))
         disk.create(folder / child, made, 0o600)

@@ -78,18 +78,16 @@ def record(files: Files, path: str, feeds: Samples, count: int = COUNT) -> bytes
     return _written(Canaries(path, inputs, tuple(answers.values()), runs))
 
 
-def replay(files: Files, path: str, data: bytes | memoryview) -> None:
-    """Return if the model at ``path`` still answers the canaries in ``data`` as it did.
+def replay(files: Files, data: bytes | memoryview) -> None:
+    """Return if the model that the canaries in ``data`` are of still answers them as it did.
 
     Raises BadCanary where it does not, and Malformed for a file that is none.
     """
     canaries = Canaries.from_bytes(data)
-    if canaries.model != path:
-        raise BadCanary("the canaries are of another file of the version", on=f"{canaries.model}, not {path}")
     names = [one.name for one in canaries.answers]
     feeds = [dict(zip(canaries.inputs, given, strict=True)) for given, _ in canaries.runs]
     try:
-        with build_session(files, path, threads=1) as session:
+        with build_session(files, canaries.model, threads=1) as session:
             found = _answers(session, names, feeds)
     except (InvalidModel, InvalidInput, UnsafePath) as error:
         raise BadCanary(f"the model does not run on its canaries: {error.message}", on=error.on) from error

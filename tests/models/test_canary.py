@@ -75,16 +75,16 @@ def test_the_same_model_passes_and_a_swapped_one_never(make: str, kind: str, tmp
     model = CHILDREN[kind](graphs.FLOATS[make](), tmp_path / NAME)
     other = CHILDREN[kind](_reseeded(graphs.FLOATS[make]()), tmp_path / NAME)
     data = _record(model)
-    canary.replay(_files(model), NAME, data)
+    canary.replay(_files(model), data)
     with pytest.raises(BadCanary, match="no longer answers as it did"):
-        canary.replay(_files(other), NAME, data)
+        canary.replay(_files(other), data)
 
 
 def test_a_float_model_notices_its_own_quantization(tmp_path: Path) -> None:
     model = graphs.mlp()
     child = onnx.load(graphs.dynamic(model, tmp_path / NAME))
     with pytest.raises(BadCanary):
-        canary.replay(_files(child), NAME, _record(model))
+        canary.replay(_files(child), _record(model))
 
 
 def test_the_lowest_bit_of_one_weight_does_not_show(tmp_path: Path) -> None:
@@ -95,14 +95,14 @@ def test_the_lowest_bit_of_one_weight_does_not_show(tmp_path: Path) -> None:
         weights[3, 4] ^= 1
         return weights
 
-    canary.replay(_files(_changed(child, "w1_quantized", flip)), NAME, _record(child))
+    canary.replay(_files(_changed(child, "w1_quantized", flip)), _record(child))
 
 
 def test_a_layer_set_to_zero_shows(tmp_path: Path) -> None:
     child = onnx.load(graphs.dynamic(graphs.mlp(), tmp_path / NAME))
     spoilt = _changed(child, "w2_quantized", np.zeros_like)
     with pytest.raises(BadCanary):
-        canary.replay(_files(spoilt), NAME, _record(child))
+        canary.replay(_files(spoilt), _record(child))
 
 
 def test_one_answer_of_eight_is_enough() -> None:
@@ -113,7 +113,7 @@ def test_one_answer_of_eight_is_enough() -> None:
     runs = (*found.runs[:5], (given, (answers[0] + np.float32(0.2),)), *found.runs[6:])
     edited = Canaries(found.model, found.inputs, found.answers, runs)
     with pytest.raises(BadCanary):
-        canary.replay(_files(model), NAME, edited.to_bytes())
+        canary.replay(_files(model), edited.to_bytes())
 
 
 def test_the_file_is_an_npz_that_numpy_opens_the_same_each_time() -> None:
@@ -166,7 +166,7 @@ def test_labels_and_infinities_are_compared_exactly_as_they_are() -> None:
     model.graph.output.append(helper.make_tensor_value_info("label", 7, ["n"]))
     model.graph.output.append(helper.make_tensor_value_info("huge", 1, ["n", 8]))
     data = _record(model)
-    canary.replay(_files(model), NAME, data)
+    canary.replay(_files(model), data)
     assert [one.name for one in Canaries.from_bytes(data).answers] == ["y", "label", "huge"]
     turned = _changed(_changed(model, "w2", np.negative), "b2", np.negative)
     for name in ("label", "huge"):
@@ -174,25 +174,32 @@ def test_labels_and_infinities_are_compared_exactly_as_they_are() -> None:
         at = [one.name for one in found.answers].index(name)
         runs = tuple((given, (answers[at],)) for given, answers in found.runs)
         only = Canaries(NAME, found.inputs, (found.answers[at],), runs)
-        canary.replay(_files(model), NAME, only.to_bytes())
+        canary.replay(_files(model), only.to_bytes())
         with pytest.raises(BadCanary):
-            canary.replay(_files(turned), NAME, only.to_bytes())
+            canary.replay(_files(turned), only.to_bytes())
 
 
 def test_a_model_that_no_longer_runs_or_answers_in_another_shape() -> None:
     data = _record(graphs.mlp())
     for other in (graphs.cnn(), graphs.mlp(inputs=8), graphs.mlp(outputs=5)):
         with pytest.raises(BadCanary):
-            canary.replay(_files(other), NAME, data)
+            canary.replay(_files(other), data)
     with pytest.raises(BadCanary, match="does not run"):
-        canary.replay({NAME: b"garbage"}, NAME, data)
+        canary.replay({NAME: b"garbage"}, data)
 
 
-def test_canaries_of_another_file_of_the_version() -> None:
+def test_of_several_files_the_one_that_was_recorded_is_asked() -> None:
     model = graphs.mlp()
-    files = {"other.onnx": model.SerializeToString(), **_files(model)}
-    with pytest.raises(BadCanary, match="another file"):
-        canary.replay(files, "other.onnx", _record(model))
+    data = _record(model)
+    canary.replay({"other.onnx": graphs.cnn().SerializeToString(), **_files(model)}, data)
+    with pytest.raises(BadCanary):
+        canary.replay({"other.onnx": model.SerializeToString(), **_files(graphs.cnn())}, data)
+
+
+def test_canaries_of_a_file_that_is_not_there() -> None:
+    model = graphs.mlp()
+    with pytest.raises(BadCanary, match="does not run"):
+        canary.replay({"other.onnx": model.SerializeToString()}, _record(model))
 
 
 # --- hostile files ----------------------------------------------------------------------------

@@ -10,33 +10,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from registry.errors import InvalidModel
-from registry.onnx.lineage.content import fingerprint
-from registry.onnx.loaded import load
 from support import graphs
+from support.contents import copied, every_graph, of
 
 MODELS = ("mlp", "cnn", "transformer", "branching")
 Edit = Callable[[onnx.ModelProto], None]
 
 
-def of(model: onnx.ModelProto) -> bytes:
-    return fingerprint(load({"m.onnx": model.SerializeToString()}, "m.onnx"))
-
-
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    return made
-
-
-def _all(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    inner = [one.g for node in graph.node for one in node.attribute if one.type == onnx.AttributeProto.GRAPH]
-    return [graph, *(below for one in inner for below in _all(one))]
-
-
 def _renamed(model: onnx.ModelProto) -> None:
     """New names for everything but the interface, in another order; talk and metadata."""
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
-    for at, graph in enumerate(_all(model.graph)):
+    for at, graph in enumerate(every_graph(model.graph)):
         graph.name = f"renamed {at}"
         for tensor in graph.initializer:
             tensor.name = f"constant of {tensor.name}"
@@ -100,7 +84,7 @@ def test_large_weights_may_be_stored_as_typed_numbers() -> None:
 
 
 def _weight(model: onnx.ModelProto) -> None:
-    tensor = _all(model.graph)[-1].initializer[0]
+    tensor = every_graph(model.graph)[-1].initializer[0]
     values = numpy_helper.to_array(tensor).copy()
     values.reshape(-1)[0] = np.nextafter(values.reshape(-1)[0], np.float32(9))
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
@@ -125,15 +109,15 @@ def _idle_function(model: onnx.ModelProto) -> None:
 
 
 def _attribute(model: onnx.ModelProto) -> None:
-    _all(model.graph)[-1].node[0].attribute.append(helper.make_attribute("odd", 1))
+    every_graph(model.graph)[-1].node[0].attribute.append(helper.make_attribute("odd", 1))
 
 
 def _operator(model: onnx.ModelProto) -> None:
-    _all(model.graph)[-1].node[0].op_type = "Other"
+    every_graph(model.graph)[-1].node[0].op_type = "Other"
 
 
 def _domain(model: onnx.ModelProto) -> None:
-    _all(model.graph)[-1].node[0].domain = "other"
+    every_graph(model.graph)[-1].node[0].domain = "other"
 
 
 def _opset(model: onnx.ModelProto) -> None:
@@ -142,7 +126,7 @@ def _opset(model: onnx.ModelProto) -> None:
 
 def _input_name(model: onnx.ModelProto) -> None:
     old = model.graph.input[0].name
-    for graph in _all(model.graph):
+    for graph in every_graph(model.graph):
         for node in graph.node:
             node.input[:] = ["other" if name == old else name for name in node.input]
     model.graph.input[0].name = "other"
@@ -157,7 +141,9 @@ def _extra_output(model: onnx.ModelProto) -> None:
 
 
 def _swapped(model: onnx.ModelProto) -> None:
-    node = next(node for graph in reversed(_all(model.graph)) for node in graph.node if len(node.input) > 1)
+    node = next(
+        node for graph in reversed(every_graph(model.graph)) for node in graph.node if len(node.input) > 1
+    )
     node.input[0], node.input[1] = node.input[1], node.input[0]
 
 

@@ -10,33 +10,17 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from registry.errors import InvalidModel
-from registry.onnx.lineage.content import fingerprint
-from registry.onnx.loaded import load
 from support import graphs
+from support.contents import copied, every_graph, of
 
 Edit = Callable[[onnx.ModelProto], None]
 
 
-def of(model: onnx.ModelProto) -> bytes:
-    return fingerprint(load({"m.onnx": model.SerializeToString()}, "m.onnx"))
-
-
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    made = onnx.ModelProto()
-    made.CopyFrom(model)
-    return made
-
-
-def _all(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
-    inner = [one.g for node in graph.node for one in node.attribute if one.type == onnx.AttributeProto.GRAPH]
-    return [graph, *(below for one in inner for below in _all(one))]
-
-
 def _doubled(model: onnx.ModelProto) -> None:
     """A second initializer before the honest one: ONNX Runtime takes the first, others the last."""
-    tensor = _all(model.graph)[-1].initializer[0]
+    tensor = every_graph(model.graph)[-1].initializer[0]
     values = numpy_helper.to_array(tensor)[::-1].copy()
-    _all(model.graph)[-1].initializer.insert(0, numpy_helper.from_array(values, tensor.name))
+    every_graph(model.graph)[-1].initializer.insert(0, numpy_helper.from_array(values, tensor.name))
 
 
 def _sparse_twin(model: onnx.ModelProto) -> None:
@@ -114,11 +98,11 @@ def test_attack_a_weight_that_callers_may_replace_shows(name: str) -> None:
     """An initializer that is an input, too, is only the default of it."""
     model = graphs.FLOATS[name]()
     changed = copied(model)
-    graph = next(one for one in _all(changed.graph) if one.initializer)
+    graph = next(one for one in every_graph(changed.graph) if one.initializer)
     tensor = graph.initializer[0]
     graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
     assert of(changed) != of(model)
     default = copied(changed)
-    tensor = next(one for one in _all(default.graph) if one.initializer).initializer[0]
+    tensor = next(one for one in every_graph(default.graph) if one.initializer).initializer[0]
     tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + 1, tensor.name))
     assert of(default) != of(changed)
