@@ -130,7 +130,8 @@ def run(
     with session(context).open() as opened:
         prewarm()  # the process that step 11 looks at the model in
         verified = checkout(opened, ref, purpose=purpose)
-    with verified.session(model) as ready:
+        ready = verified.session(model)
+    with ready:
         if feeds is None:
             from registry.onnx.inputs import random_inputs
 

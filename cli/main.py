@@ -13,6 +13,7 @@ import typer
 
 from . import (
     attest,
+    audit,
     catalog,
     demonstrate,
     evaluate,
@@ -65,6 +66,7 @@ _FAMILIES = (
     members,
     grants,
     policies,
+    audit,
     upkeep,
     demonstrate,
 )

@@ -85,6 +85,8 @@ def _details(body: acts.Body) -> str:
             return f": {body.name}"
         case acts.Pull():
             return f" for {body.purpose}"
+        case acts.Failure():
+            return f": step {body.step} failed ({body.code})"
         case acts.Refusal() if body.code:
             return f": {body.attempt or 'an act'} refused: {body.message}"
         case acts.Refusal():

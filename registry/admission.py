@@ -21,15 +21,20 @@ _DOOR = acts.Client(program="the door", host="")
 
 
 def admit(
-    connection: sa.Connection, key: LedgerKey, registry_id: str, act: Act, envelope: dsse.Envelope
+    connection: sa.Connection,
+    key: LedgerKey,
+    registry_id: str,
+    act: Act,
+    envelope: dsse.Envelope,
+    member: str,
 ) -> int:
-    """Append a decided act and write its rows; return its entry. Raises BadProof or Conflict."""
+    """Append an act that ``member`` may do, with its rows; return its entry. Raises BadProof or Conflict."""
     try:
         seq = ledger.append(connection, act, envelope.to_bytes(), key, registry_id)
     except sa.exc.IntegrityError as error:
         raise BadProof("the ledger has rows beyond its head", hint="'registry fsck' names them") from error
     try:
-        projection.apply(connection, act, seq)
+        projection.apply(connection, act, seq, member)
     except sa.exc.IntegrityError as error:
         raise Conflict("what the act writes is there already", on=act.model or act.target) from error
     return seq
@@ -55,7 +60,7 @@ def record(
         nonce = os.urandom(16).hex()
         header = acts.Header(law.registry_id, key.keyid, timestamp(now), nonce, law.head, _DOOR)
         payload = acts.encode(header, body)
-        admit(connection, key, law.registry_id, acts.decode(payload), dsse.sign(payload, key))
+        admit(connection, key, law.registry_id, acts.decode(payload), dsse.sign(payload, key), body.member)
 
 
 def attempt(law: Law, envelope: dsse.Envelope) -> Attempt:

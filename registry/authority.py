@@ -76,6 +76,7 @@ def found(engine: sa.Engine, key: LedgerKey, envelope: dsse.Envelope, keys: Mapp
     """Admit the genesis act into an empty database. Raises Conflict where there is a ledger already."""
     act = acts.decode(envelope.payload)
     from_genesis(envelope.to_bytes(), act.digest)
+    assert isinstance(act.body, acts.Genesis)  # or there would be no law
     authority = Authority(engine, key, act.digest, Lawbook(act.digest))
     with writing(engine) as connection:
         try:
@@ -86,7 +87,7 @@ def found(engine: sa.Engine, key: LedgerKey, envelope: dsse.Envelope, keys: Mapp
                 hint="choose another database, or use the home that made it",
             ) from error
         sealed.put(connection, [one.sha256 for one in acts.sealed_in(act.body)], keys)
-        admission.admit(connection, authority.key, authority.registry_id, act, envelope)
+        admission.admit(connection, key, act.digest, act, envelope, act.body.name)
     return authority
 
 
@@ -252,7 +253,7 @@ def _write(
         law.extend(act, submission.member, ledger.tree_size(connection))
     sealed.put(connection, [one.sha256 for one in acts.sealed_in(act.body)], keys)
     sealed.drop(connection, gone)  # last: an act that names again what it supersedes is refused by ``put``
-    return admission.admit(connection, authority.key, authority.registry_id, act, envelope)
+    return admission.admit(connection, authority.key, authority.registry_id, act, envelope, submission.member)
 
 
 def _receipt(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 from registry import scanning, statements
@@ -25,6 +26,7 @@ from registry.errors import (
     RegistryError,
     UnsafePath,
 )
+from registry.failing import told
 from registry.judge import Judged
 from registry.manifest import Manifest
 from registry.memory import allocate
@@ -62,9 +64,15 @@ class VerifiedModel:
     files: Mapping[str, memoryview]
     facts: Mapping[str, QuantizationFacts]
     pull: int  # the ledger entry of this checkout
+    _told: Callable[[], AbstractContextManager[None]] = field(repr=False)  # puts on record what fails
 
     def __init__(
-        self, passed: object, released: Released, files: Mapping[str, memoryview], facts: statements.Facts
+        self,
+        passed: object,
+        context: Context,
+        released: Released,
+        files: Mapping[str, memoryview],
+        facts: statements.Facts,
     ):
         if passed is not _PASSED:
             raise TypeError("a VerifiedModel comes from checkout() only")
@@ -79,6 +87,7 @@ class VerifiedModel:
         put(self, "files", MappingProxyType({path: view.toreadonly() for path, view in files.items()}))
         put(self, "facts", MappingProxyType(dict(facts)))
         put(self, "pull", released.pull)
+        put(self, "_told", partial(told, context, released))
 
     def session(
         self,
@@ -93,16 +102,17 @@ class VerifiedModel:
         ``path`` names the ONNX file where the version has several and none is ``model.onnx``.
         Raises InvalidInput for an unclear choice, BadSession where ONNX Runtime refuses the model.
         """
-        try:
-            return build_session(
-                self.files,
-                main_model(self.facts, path),
-                providers=providers,
-                threads=threads,
-                prepack=prepack,
-            )
-        except (InvalidModel, UnsafePath) as error:
-            raise BadSession(error.message, on=error.on) from error
+        with self._told():
+            try:
+                return build_session(
+                    self.files,
+                    main_model(self.facts, path),
+                    providers=providers,
+                    threads=threads,
+                    prepack=prepack,
+                )
+            except (InvalidModel, UnsafePath) as error:
+                raise BadSession(error.message, on=error.on) from error
 
 
 def checkout(
@@ -122,7 +132,7 @@ def checkout(
     ritual = Ritual(observer)
     verified = _checkout(context, ref, purpose, ritual)
     if canary:
-        with ritual.blame(12):
+        with verified._told(), ritual.blame(12):
             _replay(verified)
     return verified
 
@@ -140,7 +150,8 @@ def verify(context: Context, ref: str, *, observer: Observer | None = None) -> t
                 model.session(path).close()
                 said.append(path)
             if canaries.PATH in model.files:
-                _replay(model)
+                with model._told():
+                    _replay(model)
                 said.append("canaries answer as recorded")
     except RegistryError as error:
         if error.step is None:
@@ -159,8 +170,9 @@ def _replay(model: VerifiedModel) -> None:
 
 def _checkout(context: Context, ref: str, purpose: str, ritual: Ritual) -> VerifiedModel:
     released, files = unpack(context, ref, purpose, ritual)
-    facts = check_content(released.judged, files, ritual)
-    return VerifiedModel(_PASSED, released, files, facts)
+    with told(context, released):
+        facts = check_content(released.judged, files, ritual)
+    return VerifiedModel(_PASSED, context, released, files, facts)
 
 
 def unpack(
@@ -175,7 +187,8 @@ def unpack(
         files[path] = allocate(size)
         yield files[path]
 
-    open_files(context, released, place, ritual)
+    with told(context, released):
+        open_files(context, released, place, ritual)
     return released, files
 
 

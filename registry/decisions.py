@@ -67,6 +67,10 @@ def decide(connection: sa.Connection, law: Law, asked: Submission) -> None:
                 queries.yank_of(connection, _existing(connection, asked.act.body)), asked.act.body.model
             )
             _gate(connection, law, asked, "pull", purpose=asked.act.body.purpose)
+        case acts.Failure():
+            # No policy is asked: it reads nothing, and what was read once may be complained of.
+            _require(law, asked, "pull", asked.act.body.model)
+            _existing(connection, asked.act.body)
         case acts.Attest():
             for time in _times(asked):
                 check_attester(law, asked.member, asked.act.body.model, time)
@@ -245,7 +249,7 @@ def _yank(connection: sa.Connection, body: acts.Yank) -> None:
         raise AlreadyExists("the version is yanked already", on=f"{body.model}:{body.number}")
 
 
-def _existing(connection: sa.Connection, body: acts.Alias | acts.Yank | acts.Pull | acts.Attest) -> Reference:
+def _existing(connection: sa.Connection, body: acts.OfVersion) -> Reference:
     ref = parse(f"{body.model}:{body.number}")
     if queries.version(connection, ref)["digest"] != body.digest:
         raise Conflict("the version has another digest than the act says", on=str(ref))

@@ -138,7 +138,7 @@ def _rights(body: acts.Body) -> tuple[str, ...]:
             return ("push", "promote") if body.aliases else ("push",)
         case acts.Alias() | acts.Yank():
             return ("promote",)
-        case acts.Pull():
+        case acts.Pull() | acts.Failure():
             return ("pull",)
     return ()
 

@@ -107,6 +107,12 @@ def entries(connection: sa.Connection, start: int = 0) -> Iterator[Entry]:
             yield Entry(seq, bytes(envelope))
 
 
+def some(connection: sa.Connection, start: int, count: int) -> list[Entry]:
+    """Up to ``count`` entries from ``start`` on, in order."""
+    query = sa.select(acts.c.seq, acts.c.envelope).where(acts.c.seq >= start).order_by(acts.c.seq)
+    return [Entry(seq, bytes(envelope)) for seq, envelope in connection.execute(query.limit(count))]
+
+
 def of_law(connection: sa.Connection, after: int) -> list[Entry]:
     """The acts of the law after an entry, in order, as the index has them."""
     query = sa.select(acts.c.seq, acts.c.envelope).where(acts.c.kind.in_(LAW), acts.c.seq > after)

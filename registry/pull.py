@@ -16,6 +16,7 @@ from registry import disk
 from registry.checkout import check_content, open_files
 from registry.context import Context
 from registry.errors import AlreadyExists, Conflict, Unavailable
+from registry.failing import told
 from registry.judge import Judged
 from registry.refs import Reference
 from registry.release import Released, release
@@ -55,7 +56,8 @@ def pull(
     with _staging(directory) as staging:
         ritual = Ritual(observer)
         released = release(context, ref, purpose, ritual)
-        _write(context, released, staging, ritual)
+        with told(context, released):
+            _write(context, released, staging, ritual)
         _publish(staging, directory, force)
     body = released.judged.body
     paths = tuple(file.path for file in body.files)

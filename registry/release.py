@@ -43,6 +43,7 @@ class Released:
     judged: Judged
     keys: Mapping[str, bytes]  # blob id to its 32-byte key
     pull: int
+    purpose: str
 
     def __repr__(self) -> str:
         return f"Released({self.judged.ref}, pull={self.pull})"
@@ -71,7 +72,7 @@ def release(context: Context, ref: str, purpose: str, ritual: Ritual) -> Release
             for blob in judged.blobs.values()
         }
         said.append(f"pull recorded as entry {receipt.proof.entry.seq}; {len(keys)} key(s)")
-    return Released(judged, keys, receipt.proof.entry.seq)
+    return Released(judged, keys, receipt.proof.entry.seq, purpose)
 
 
 def _record(context: Context, ref: str, purpose: str) -> None:

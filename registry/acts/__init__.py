@@ -22,7 +22,7 @@ from registry.acts.codec import (
     sealed_in,
     timestamp,
 )
-from registry.acts.deeds import Alias, Attest, Pull, Push, Refusal, Yank
+from registry.acts.deeds import Alias, Attest, Failure, OfVersion, Pull, Push, Refusal, Yank
 from registry.acts.law import (
     LAW,
     POLICY_LIMIT,
@@ -86,6 +86,7 @@ __all__ = [
     "Custody",
     "Disable",
     "Enroll",
+    "Failure",
     "File",
     "Genesis",
     "Grant",
@@ -95,6 +96,7 @@ __all__ = [
     "Kept",
     "LawBody",
     "Name",
+    "OfVersion",
     "Part",
     "Policy",
     "Pull",

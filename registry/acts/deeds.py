@@ -72,6 +72,18 @@ class Pull(OfVersion, frozen=True):
     purpose: Name
 
 
+class Failure(OfVersion, frozen=True):
+    """What a checkout found after its pull was accepted: the puller's own word that a step failed.
+
+    ``code`` is the error's. Nothing follows from it but that somebody looks: it changes no right and no row.
+    """
+
+    kind: ClassVar[str] = "failure"
+    purpose: Name  # of the pull
+    step: Annotated[int, Meta(ge=9, le=12)]
+    code: Code
+
+
 class Attest(OfVersion, frozen=True):
     """Adds a further statement about a version: an in-toto Statement that the actor signed."""
 
@@ -97,5 +109,5 @@ class Refusal(Part, frozen=True, kw_only=True):
     act: Hex32 | None = None  # digest of the refused act
 
 
-DeedBody = Push | Alias | Yank | Pull | Attest | Refusal
-DEED_BODIES: tuple[type[DeedBody], ...] = (Push, Alias, Yank, Pull, Attest, Refusal)
+DeedBody = Push | Alias | Yank | Pull | Failure | Attest | Refusal
+DEED_BODIES: tuple[type[DeedBody], ...] = (Push, Alias, Yank, Pull, Failure, Attest, Refusal)

@@ -6,7 +6,8 @@ compares, and a checkout holds a version's rows against the act that made them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -17,9 +18,10 @@ from registry import acts, strictjson
 from registry.crypto import dsse
 from registry.errors import Malformed
 from registry.onnx.quantization import QuantizationFacts
-from registry.records import tables
+from registry.records import events, tables
 from registry.records.law_rows import Row, blob_row, law_rows
 
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _REPLACED = frozenset({tables.aliases, tables.grants, tables.shares, tables.blobs})
 
 
@@ -52,7 +54,7 @@ def _rows(act: acts.Act, seq: int) -> list[Row]:
         case acts.Attest():
             version = {"model": act.body.model, "number": act.body.number}
             return list(_attestation(version, seq, 0, act.body.statement))
-        case acts.Pull() | acts.Refusal():
+        case acts.Pull() | acts.Failure() | acts.Refusal():
             return []
         case _:
             return list(law_rows(act, act.body, seq))
@@ -78,13 +80,23 @@ def removed(act: acts.Act) -> list[Row]:
     return []
 
 
-def apply(connection: sa.Connection, act: acts.Act, seq: int) -> None:
-    """Write the rows. Rows of ``_REPLACED`` take the place of those before them; every other is new."""
-    for row in removed(act):
-        connection.execute(sa.delete(row.table).where(*key_of(row)))
+def apply(connection: sa.Connection, act: acts.Act, seq: int, member: str) -> None:
+    """Write the rows of an act by ``member``, and its event."""
+    remove(connection, removed(act))
     for table, group in groupby(rows(act, seq), key=lambda row: row.table):
-        values = [row.values for row in group]
-        connection.execute(_replacing(connection, table) if table in _REPLACED else sa.insert(table), values)
+        write(connection, table, [row.values for row in group])
+    events.record(connection, act, seq, member)
+
+
+def remove(connection: sa.Connection, gone: Iterable[Row]) -> None:
+    """Delete rows by their primary keys."""
+    for row in gone:
+        connection.execute(sa.delete(row.table).where(*key_of(row)))
+
+
+def write(connection: sa.Connection, table: sa.Table, values: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows. Those of ``_REPLACED`` take the place of those before them; every other is new."""
+    connection.execute(_replacing(connection, table) if table in _REPLACED else sa.insert(table), values)
 
 
 def _replacing(connection: sa.Connection, table: sa.Table) -> sa.Executable:
@@ -153,6 +165,18 @@ def _attestation(version: dict[str, Any], seq: int, position: int, envelope: byt
     yield Row(tables.attestations, {**version, **values})
     if head.type == acts.QUANTIZATION:
         yield from _quantization(version, head.statement)
+    if parent := parent_of(head):
+        place = {"seq": seq, "position": position, "type": head.type}
+        yield Row(tables.parents, {**place, **version, "parent": parent})
+
+
+def parent_of(head: Attested) -> str | None:
+    """The OMS root digest of the model that a version was made from, where the attestation names one."""
+    said = head.statement.get("predicate") if head.type in (acts.LINEAGE, acts.RECIPE) else None
+    parent = said.get("parent") if isinstance(said, dict) else None
+    named = parent.get("digest") if isinstance(parent, dict) else None
+    found = _DIGEST.fullmatch(named) if isinstance(named, str) else None
+    return found[1] if found else None
 
 
 def _quantization(version: dict[str, Any], statement: dict[str, Any]) -> Iterator[Row]:

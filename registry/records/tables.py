@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 
 from registry.records.columns import HASH, KEYID, MODEL, TIME, col, key, metadata, of, seq
+from registry.records.cosignatures import cosignatures
+from registry.records.event_tables import activity, events, parents, sayings
 from registry.records.law_tables import (
     disabled,
     grants,
@@ -38,11 +40,14 @@ __all__ = [
     "BESIDE",
     "LEDGER",
     "PROJECTION",
+    "activity",
     "acts",
     "aliases",
     "attestations",
     "blobs",
+    "cosignatures",
     "disabled",
+    "events",
     "files",
     "grants",
     "head",
@@ -54,9 +59,11 @@ __all__ = [
     "namespaces",
     "nodes",
     "opsets",
+    "parents",
     "policies",
     "quantization",
     "quantized_tensors",
+    "sayings",
     "sealed",
     "shares",
     "tallies",
@@ -85,8 +92,6 @@ acts = Table(
     UniqueConstraint("digest"),
     Index(None, "kind", "seq"),
     Index(None, "model", "number"),
-    Index(None, "actor"),
-    Index(None, "time"),
 )
 
 nodes = Table(  # complete subtrees of the Merkle tree: level 0 holds the leaf hashes
@@ -294,5 +299,5 @@ tallies = Table(  # refusals of the present hour, by member ("" is everybody unk
 )
 
 LEDGER = (acts, nodes, head)
-BESIDE = (sealed, leases, tallies)  # no act says what is in these
+BESIDE = (sealed, leases, tallies, cosignatures)  # no act says what is in these
 PROJECTION = tuple(table for table in metadata.sorted_tables if table not in (*LEDGER, *BESIDE))

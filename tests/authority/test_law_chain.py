@@ -213,6 +213,15 @@ def test_rights_are_those_of_the_acts_own_law(court: Court) -> None:
         authorised(law, court.sign("nobody", push, law="5a" * 32).to_bytes())
 
 
+def test_a_failure_is_told_by_who_may_pull(court: Court) -> None:
+    failure = court.about(acts.Failure, purpose="run", step=9, code="bad-encryption")
+    law = court.root.law()
+    authorised(law, court.sign("mel", failure).to_bytes())
+    for name in ("nobody", "pusher", "aud"):
+        with pytest.raises(BadAuthority, match=f"no right to it then: {name} may not pull"):
+            authorised(law, court.sign(name, failure).to_bytes())
+
+
 def test_a_law_can_be_asked_at_every_position(court: Court) -> None:
     """Each act's own position tells what held just after it."""
     law, time = court.root.law(), acts.timestamp(court.now)

@@ -179,7 +179,7 @@ def test_what_was_checked_out_cannot_be_changed(context: Context, model: Path) -
     with pytest.raises(AttributeError):
         verified.digest = "0" * 64  # type: ignore[misc]
     with pytest.raises(TypeError, match="checkout"):
-        VerifiedModel(object(), None, {}, ())  # type: ignore[arg-type]
+        VerifiedModel(object(), None, None, {}, ())  # type: ignore[arg-type]
 
 
 def test_a_version_with_several_models_asks_which(context: Context, tmp_path: Path) -> None:

@@ -33,8 +33,11 @@ def _all_kinds(alice: Publisher) -> None:
         alice.admit(alice.push({"model.onnx": b"graph 1"}, model=model))
     alice.admit(alice.about(acts.Alias, 2, name="prod"))
     alice.admit(alice.about(acts.Pull, 2, purpose="run"))
+    alice.admit(alice.about(acts.Failure, 2, purpose="run", step=9, code="bad-encryption"))
     alice.admit(alice.about(acts.Yank, 1, reason=text))
-    alice.admit(_attest(alice))
+    alice.admit(alice.about(acts.Failure, 2, purpose="run", step=10, code="bad-digest"))
+    alice.admit(_attest(alice, "https://example.org/review/v1", {}))
+    alice.admit(_attest(alice, acts.RECIPE, {"parent": {"digest": f"sha256:{sha256(b'parent')}"}}))
     alice.revoke("bob", ("pull", "grant"), "vision/")
     alice.rotate("vision/")
 
@@ -54,13 +57,13 @@ def _law(alice: Publisher, text: str) -> None:
     alice.policy(f"// {text}".replace("\n", " ") + "\npermit(principal, action, resource);")
 
 
-def _attest(alice: Publisher) -> acts.Attest:
+def _attest(alice: Publisher, kind: str, predicate: dict[str, Any]) -> acts.Attest:
     body: acts.Attest = alice.about(acts.Attest, 1, statement=b"-")
     said = {
         "_type": acts.STATEMENT_TYPE,
         "subject": [{"name": body.model, "digest": {"sha256": body.digest}}],
-        "predicateType": "https://example.org/review/v1",
-        "predicate": {},
+        "predicateType": kind,
+        "predicate": predicate,
     }
     signed = dsse.sign(rfc8785.dumps(said), alice.identity.signing).to_bytes()
     return msgspec.structs.replace(body, statement=signed)

@@ -198,7 +198,8 @@ def admit(victim: Victim, make: Callable[[Context], bytes]) -> int:
         with writing(context.engine) as connection:
             authority = context.authority
             seq = ledger.append(connection, act, envelope, authority.key, authority.registry_id)
-            projection.apply(connection, act, seq)
+            member = context.law().state.keyids.get(act.header.actor, "")
+            projection.apply(connection, act, seq, member)
     return seq
 
 

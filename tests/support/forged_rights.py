@@ -45,6 +45,7 @@ for _what in ADMINS_ONLY:
     _only_admins(_what)
 
 
+FAILED = {"purpose": "run", "step": 9, "code": "bad-encryption"}
 WITHOUT_A_RIGHT: dict[str, Any] = {
     "creates a model": lambda alice: acts.Create(fresh("vision/")),
     "grants what they hold": lambda alice: acts.Grant("carol", ("pull",), MODEL),
@@ -54,6 +55,7 @@ WITHOUT_A_RIGHT: dict[str, Any] = {
     "pushes": lambda alice: alice.push(signer=alice.members["bob"]),
     "moves an alias": lambda alice: alice.about(acts.Alias, 1, name="x"),
     "yanks": lambda alice: alice.about(acts.Yank, 1, reason="no"),
+    "complains of what they may not pull": lambda alice: alice.about(acts.Failure, 1, "audio/vad", **FAILED),
     "pulls from another namespace": lambda alice: alice.about(acts.Pull, 1, "audio/vad", purpose="run"),
 }
 

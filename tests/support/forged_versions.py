@@ -78,6 +78,12 @@ def a_pull_of_another_digest(alice: Publisher) -> dsse.Envelope:
     return alice.sign(msgspec.structs.replace(alice.about(acts.Pull, 1, purpose="run"), digest="0" * 64))
 
 
+@forgery(errors.Conflict, "another digest")
+def a_failure_of_another_digest(alice: Publisher) -> dsse.Envelope:
+    body = alice.about(acts.Failure, 1, purpose="run", step=10, code="bad-digest")
+    return alice.sign(msgspec.structs.replace(body, digest="0" * 64))
+
+
 @forgery(errors.Yanked, "wrong labels")
 def a_pull_of_a_yanked_version(alice: Publisher) -> dsse.Envelope:
     return alice.sign(alice.about(acts.Pull, 3, purpose="run"))

@@ -94,6 +94,13 @@ bodies: dict[str, st.SearchStrategy[acts.Body]] = {
     "alias": st.builds(acts.Alias, **_of_version, name=_name),
     "yank": st.builds(acts.Yank, **_of_version, reason=_text.filter(bool)),
     "pull": st.builds(acts.Pull, **_of_version, purpose=_name),
+    "failure": st.builds(
+        acts.Failure,
+        **_of_version,
+        purpose=_name,
+        step=st.integers(9, 12),
+        code=st.from_regex(r"\A[a-z0-9]{1,9}(-[a-z]+)?\Z"),
+    ),
     "attest": st.builds(acts.Attest, **_of_version, statement=_envelope),
     "refusal": st.builds(
         acts.Refusal,

@@ -58,6 +58,7 @@ BODIES: dict[str, acts.Body] = {
     "alias": acts.Alias(**VERSION, name="prod"),
     "yank": acts.Yank(**VERSION, reason="wrong labels"),
     "pull": acts.Pull(**VERSION, purpose="run"),
+    "failure": acts.Failure(**VERSION, purpose="run", step=9, code="bad-encryption"),
     "attest": acts.Attest(**VERSION, statement=b"statement"),
     "refusal": acts.Refusal(
         member="bob",
