@@ -36,6 +36,12 @@ class Session:
             return given.encode() or None
         return _typed(self.identity or self.home_path() / "identity.pem")
 
+    def passphrase_of(self, file: Path) -> bytes | None:
+        """``REGISTRY_PASSPHRASE``, or what a person types for this file."""
+        if (given := os.environ.get("REGISTRY_PASSPHRASE")) is not None:
+            return given.encode() or None
+        return _typed(file)
+
     def ledger_passphrase(self) -> bytes | None:
         """``REGISTRY_LEDGER_PASSPHRASE``, or what a person types; None where the identity's opens both."""
         if (given := os.environ.get("REGISTRY_LEDGER_PASSPHRASE")) is not None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from registry import acts, refs, statements
+from registry.audit.scope import scope
 from registry.context import Context
 from registry.crypto import dsse
 from registry.errors import BadReference, InvalidInput
 from registry.ledger import entry, recent
-from registry.records import projection, queries
+from registry.records import projection, queries, tables
 from registry.records.database import reading
 from registry.refs import Reference
 
@@ -73,9 +74,13 @@ def yank(context: Context, ref: str, reason: str) -> tuple[Reference, int]:
 
 
 def log(context: Context, limit: int) -> list[Record]:
-    """The newest acts, newest first, with the actors' names. What the database says, unverified."""
+    """The newest acts that may be shown, with the actors' names. What the database says, unverified.
+
+    Raises NotPermitted or Disabled for who is no member.
+    """
+    seen = scope(context).condition(tables.events)
     with reading(context.engine) as connection:
-        records = recent(connection, limit)
+        records = recent(connection, limit, seen)
         return [{**record, "actor": queries.member_name(connection, record["actor"])} for record in records]
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry import acts, ledger
+from registry import acts, cosigned, ledger
+from registry.crypto.quorum import Policy
+from registry.crypto.witnessed import Seen
 from registry.ledger import Entry, Proof
 from registry.records import queries, sealed, tables
 from registry.records.law_rows import Row
@@ -51,13 +53,21 @@ class Evidence:
     rows: tuple[Row, ...]
     later: tuple[bytes, ...]  # acts after the one that set the alias asked for, unverified
     keys: Mapping[str, bytes]  # the sealed keys of the blobs, by SHA-256
+    seen: tuple[Seen, ...] = ()  # what the witnesses that the client demands have cosigned
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """The entries that lead from the reference to the version: its push, and what set the alias."""
+        return self.push, *(row.values["seq"] for row in self.rows if row.table is tables.aliases)
 
 
-def gather(connection: sa.Connection, asked: Reference, known: int, law: int) -> Evidence:
+def gather(
+    connection: sa.Connection, asked: Reference, known: int, law: int, witnesses: Policy | None = None
+) -> Evidence:
     """Collect the evidence.
 
     ``known`` is the remembered tree size, 0 for none; ``law`` the entry of the newest act of the law that the
-    client knows, -1 for none.
+    client knows, -1 for none; ``witnesses`` whose cosignatures the client demands.
 
     Raises ReferenceNotFound, or BadProof where the ledger has a hole.
     """
@@ -80,6 +90,7 @@ def gather(connection: sa.Connection, asked: Reference, known: int, law: int) ->
         rows,
         tuple(_later(connection, ref, rows)),
         sealed.get(connection, [row.values["sealed"] for row in rows if row.table is tables.blobs]),
+        cosigned.seen(connection, witnesses, size) if witnesses else (),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from registry import acts, attesting, catalog, refs
 from registry.context import Context
 from registry.errors import BadReference, NotFound, Yanked
-from registry.records import projection, queries
+from registry.records import queries
 from registry.records.database import reading
 from registry.refs import Reference
 
@@ -92,7 +92,6 @@ class _Tree:
         self._context = context
         self._asked = asked
         self._known: dict[str, tuple[Origin, ...]] = {}
-        self._children = _children(context)
         self._left = SIZE
 
     def roots(self, reference: str, digest: str) -> list[_Node]:
@@ -129,7 +128,7 @@ class _Tree:
 
     def _below(self, node: _Node) -> list[_Node]:
         """Versions with a verified statement that this is their parent."""
-        names = self._children.get(node.digest, {})
+        names = _children(self._context, node.digest)
         nodes = (_Node(digest, name, name) for name, digest in sorted(names.items()))
         return [child for child in nodes if any(one.digest == node.digest for one in self.origins(child))]
 
@@ -180,16 +179,11 @@ def _origin(kind: str, predicate: Any, signer: str) -> Iterator[Origin]:
     )
 
 
-def _children(context: Context) -> dict[str, dict[str, str]]:
-    """Parent's digest to the versions that some statement calls its children: reference to digest."""
-    found: dict[str, dict[str, str]] = {}
+def _children(context: Context, parent: str) -> dict[str, str]:
+    """The versions that some statement calls the children of this digest: reference to digest."""
     with reading(context.engine) as connection:
-        for row in queries.statements_of(connection, KINDS):
-            statement = projection.attested(row["envelope"]).statement
-            digest = statement["subject"][0]["digest"]["sha256"]
-            for origin in _origin(statement["predicateType"], statement.get("predicate"), ""):
-                found.setdefault(origin.digest, {})[f"{row['model']}:{row['number']}"] = digest
-    return found
+        rows = queries.children_of(connection, parent)
+        return {f"{row['model']}:{row['number']}": row["digest"] for row in rows}
 
 
 def _kind(context: Context, reference: str | None) -> str:

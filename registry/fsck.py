@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from registry import ledger, seen
+from registry import seen
+from registry.audit.verify import engine
+from registry.audit.verify.finding import Finding
+from registry.audit.verify.verifying import remembers
 from registry.blobs import BlobInfo
 from registry.context import Context
 from registry.errors import BlobMissing, Untrusted
-from registry.law.law import from_genesis
 from registry.records import leases, queries, schema, tables
 from registry.records.database import reading, writing
-from registry.replay import Finding, check_ledger, compare_projection, project
+from registry.replay import project
 from registry.transfer import digest_ciphertext
 
 _BATCH = 100  # orphans removed while the database is held
@@ -48,8 +50,8 @@ def fsck(context: Context) -> Checked:
     note = seen.load(context.paths.checkpoint)
     stored = [info.id for info in context.store.list()]
     with reading(context.engine) as connection:
-        findings = [*check_ledger(connection, context.config.registry_id), *compare_projection(connection)]
-        findings += [*_sealed(connection), *_remembered(context, connection, note)]
+        findings = list(_ledger(context, connection))
+        findings += [*_sealed(connection), *remembers(context, connection, note)]
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()
@@ -59,15 +61,10 @@ def fsck(context: Context) -> Checked:
     return Checked(tuple(findings), tuple(set(orphans) - set(under_way)), under_way, acts, len(recorded))
 
 
-def _remembered(context: Context, connection: sa.Connection, note: str) -> Iterator[Finding]:
-    """The ledger extends the checkpoint that this home remembers: it was not rolled back, nor rewritten."""
-    file = context.paths.checkpoint
-    try:
-        law = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
-        path = ledger.consistency(connection, seen.size_of(note), ledger.tree_size(connection))
-        seen.accept(file, law, ledger.newest_note(connection), path, note)
-    except Untrusted as error:
-        yield Finding(error.code, str(file), error.message)
+def _ledger(context: Context, connection: sa.Connection) -> Iterator[Finding]:
+    """The ledger and the tables, by as many processes as are of use."""
+    url = context.engine.url.render_as_string(hide_password=False)
+    return engine.findings(connection, context.config.registry_id, url=url, progress=context.progress)
 
 
 def _sealed(connection: sa.Connection) -> Iterator[Finding]:

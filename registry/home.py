@@ -6,6 +6,8 @@
     identity.pem     the keys of the member who made it
     ledger.pem       the ledger's Ed25519 key
     checkpoint       the newest checkpoint seen: history cannot be rewritten behind it
+    witnesses        whose cosignatures this home demands (C2SP tlog-policy), where it demands any
+    cosigned         what this home's member has cosigned as a witness, by ledger
     registry.db      the default database
     blobs/           the default store
     pushes/          what interrupted pushes have stored, so that the same push resumes
@@ -64,6 +66,14 @@ class Paths:
     @property
     def checkpoint(self) -> Path:
         return self.home / "checkpoint"
+
+    @property
+    def witnesses(self) -> Path:
+        return self.home / "witnesses"
+
+    @property
+    def cosigned(self) -> Path:
+        return self.home / "cosigned"
 
     @property
     def pushes(self) -> Path:

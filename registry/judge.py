@@ -14,6 +14,7 @@ from registry.acts import Act
 from registry.crypto import dsse
 from registry.crypto.checkpoint import Checkpoint
 from registry.crypto.keys import VerifyingKey
+from registry.crypto.witnessed import Demand
 from registry.decisions import check_attester, check_statement
 from registry.errors import BadAuthority, BadProof, BadReference, Denied
 from registry.evidence import Evidence
@@ -52,19 +53,32 @@ class Judged:
     head: str  # where the law ended then: it goes on
 
 
-def judge(evidence: Evidence, lawbook: Lawbook, accept: Accept, asking: Asking, ritual: Ritual) -> Judged:
-    """Walk steps 1 to 7. ``accept`` is the memory of earlier checkpoints. Raises Untrusted or Denied."""
+def judge(
+    evidence: Evidence,
+    lawbook: Lawbook,
+    accept: Accept,
+    asking: Asking,
+    ritual: Ritual,
+    demand: Demand | None = None,
+) -> Judged:
+    """Walk steps 1 to 7. ``accept`` is the memory of earlier checkpoints, ``demand`` says which witnesses
+    must have seen the version. Raises Untrusted or Denied."""
     with ritual.step(1) as said:
         law = lawbook.begin(evidence.genesis.entry.envelope)
         said.append(f"registry {law.registry_id[:16]}")
     with ritual.step(2) as said:
+        seen = demand and demand.held(evidence.note, law.registry_id, law.ledger, evidence.seen)
         checkpoint = accept(law)
         said.append(f"{checkpoint.size} acts, root {checkpoint.root.hex()[:16]}")
+        if seen:
+            said.append(f"{seen.size} of them seen by {', '.join(seen.names)}")
     with ritual.step(3) as said:
         proofs = evidence.proofs.values()
         for proof in (evidence.genesis, evidence.last, *proofs):
             proof.check(checkpoint)
         newest(evidence, checkpoint)
+        if seen:
+            seen.reach(*evidence.leading)
         said.append(f"{1 + len(proofs)} acts, the push is entry {evidence.push}")
     with ritual.step(4) as said:
         for entry in evidence.law:
@@ -73,6 +87,8 @@ def judge(evidence: Evidence, lawbook: Lawbook, accept: Accept, asking: Asking, 
         proven = {seq: authorised(law, proof.entry.envelope) for seq, proof in evidence.proofs.items()}
         _in_time(law, proven)
         push, body = _push(proven, evidence)
+        if seen:
+            seen.reach(law.entry(law.position(push)))
         publisher = law.signer(push).name
         said.append(f"pushed by {_standing(law, push)}; {law.state.position} act(s) of the law")
     with ritual.step(5) as said:

@@ -13,7 +13,7 @@ from registry.acts import LAW, Act
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, LedgerKey, origin_of, sign_checkpoint
 from registry.errors import BadCheckpoint, BadProof
-from registry.records.tables import acts, head, nodes
+from registry.records.tables import acts, events, head, nodes
 
 HEAD = 1  # the id of the one row of the head table
 _SHAPES = (1, 4, 16, 64, 256)  # how many tree nodes one query asks for
@@ -182,7 +182,11 @@ def _sign(connection: sa.Connection, size: int, key: LedgerKey, registry_id: str
     return sign_checkpoint(tree, key)
 
 
-def recent(connection: sa.Connection, limit: int) -> list[dict[str, Any]]:
-    """The newest acts, newest first, as the index has them."""
+def recent(
+    connection: sa.Connection, limit: int, where: sa.ColumnElement[bool] | None = None
+) -> list[dict[str, Any]]:
+    """The newest acts, newest first, as the index has them: all, or those whose events ``where`` selects."""
     query = sa.select(acts).order_by(acts.c.seq.desc()).limit(limit)
+    if where is not None:
+        query = query.join(events, events.c.seq == acts.c.seq).where(where)
     return [dict(row._mapping) for row in connection.execute(query)]

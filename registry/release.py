@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from registry import acts, catalog, keyring, petitions, refs, seen, vaults
+from registry import acts, catalog, cosigned, keyring, petitions, refs, seen, vaults
 from registry.acts import Act
 from registry.authority import Receipt
 from registry.context import Context
+from registry.crypto.witnessed import Demand
 from registry.errors import (
     BadCheckpoint,
     BadEncryption,
@@ -103,9 +104,10 @@ def examine(context: Context, ref: str, ritual: Ritual, asking: Asking) -> Judge
     """Walk steps 1 to 7, with ``asking`` for the policies. Raises as ``release``."""
     asked = refs.parse(ref)
     remembered = seen.load(context.paths.checkpoint)
+    policy = cosigned.demanded(context.paths.witnesses)
     with reading(context.engine) as connection:
         try:
-            evidence = gather(connection, asked, seen.size_of(remembered), context.lawbook.seq)
+            evidence = gather(connection, asked, seen.size_of(remembered), context.lawbook.seq, policy)
         except tuple(_GATHERED) as error:
             with ritual.blame(_GATHERED[type(error)]):
                 raise
@@ -117,6 +119,7 @@ def examine(context: Context, ref: str, ritual: Ritual, asking: Asking) -> Judge
         ),
         asking,
         ritual,
+        Demand(policy, int(context.now().timestamp())) if policy else None,
     )
     context.lawbook.keep(judged.law)
     return judged

@@ -42,13 +42,14 @@ def accept(path: Path, law: Law, note: str, consistency: tuple[bytes, ...], reme
     """
     new = open_checkpoint(note, origin_of(law.registry_id), law.ledger)
     if remembered:
-        _extends(open_checkpoint(remembered, new.origin, law.ledger), new, consistency)
+        extends(open_checkpoint(remembered, new.origin, law.ledger), new, consistency)
     if new.size > size_of(remembered):
         _advance(path, note, new.size)
     return new
 
 
-def _extends(old: Checkpoint, new: Checkpoint, consistency: tuple[bytes, ...]) -> None:
+def extends(old: Checkpoint, new: Checkpoint, consistency: tuple[bytes, ...]) -> None:
+    """Raise BadCheckpoint unless the proof shows that ``new`` goes on where ``old`` ended."""
     if new.size < old.size:
         raise BadCheckpoint(
             "the ledger is shorter than it was",

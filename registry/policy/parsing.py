@@ -13,7 +13,7 @@ from registry.policy.schema import schema
 from registry.policy.text import Statement, statements
 
 if TYPE_CHECKING:
-    from cedarpy import PolicySet, ValidationError
+    from cedarpy import PolicySet, Schema, ValidationError
 
 _EVERYTHING = "permit (principal, action, resource);"
 _PREFIX = re.compile(r"^for policy `policy\d+`[,:] ")
@@ -27,15 +27,24 @@ def parsed(text: str) -> tuple[tuple[str, ...], PolicySet]:
 
     Raises InvalidPolicy: which policy, at which line, and what is wrong with it.
     """
+    names, heads, policies = read(text, schema())
+    if any(head["effect"] == "permit" for head in heads):
+        return names, policies
+    return names, policies.with_added_str(_EVERYTHING)
+
+
+def read(text: str, held_to: Schema) -> tuple[tuple[str, ...], list[dict[str, Any]], PolicySet]:
+    """Names, heads (effect, scope and annotations, as Cedar's JSON) and the set, valid under a schema.
+
+    Raises InvalidPolicy as ``parsed``.
+    """
     cut = statements(text)
     policies = _parse(text, cut)
     heads = [_head(number, one) for number, one in enumerate(cut)]
     names = tuple(_name(number, head) for number, head in enumerate(heads))
     _distinct(names, cut)
-    _validate(text, names, cut)
-    if any(head["effect"] == "permit" for head in heads):
-        return names, policies
-    return names, policies.with_added_str(_EVERYTHING)
+    _validate(text, names, cut, held_to)
+    return names, heads, policies
 
 
 def _parse(text: str, cut: Sequence[Statement]) -> PolicySet:
@@ -91,10 +100,10 @@ def _distinct(names: Sequence[str], cut: Sequence[Statement]) -> None:
             raise InvalidPolicy("two policies have one name", on=f"{name!r}, lines {lines}")
 
 
-def _validate(text: str, names: Sequence[str], cut: Sequence[Statement]) -> None:
+def _validate(text: str, names: Sequence[str], cut: Sequence[Statement], held_to: Schema) -> None:
     from cedarpy import validate_policies
 
-    result = validate_policies(text, schema())
+    result = validate_policies(text, held_to)
     if result.validation_passed:
         return
     found = sorted({(_number(error), _PREFIX.sub("", error.error)[:_LONG]) for error in result.errors})

@@ -16,6 +16,7 @@ from registry.records.tables import (
     keys,
     models,
     opsets,
+    parents,
     quantization,
     quantized_tensors,
     shares,
@@ -252,8 +253,9 @@ def member_name(connection: sa.Connection, keyid: str) -> str:
     return str(name) if name else keyid[:16]
 
 
-def statements_of(connection: sa.Connection, kinds: Collection[str]) -> Iterator[Record]:
-    """Model, number and envelope of every attestation of these predicate types, in the ledger's order."""
-    columns = (attestations.c.model, attestations.c.number, attestations.c.envelope)
-    query = sa.select(*columns).where(attestations.c.type.in_(kinds))
-    yield from _records(connection, query.order_by(attestations.c.seq, attestations.c.position))
+def children_of(connection: sa.Connection, parent: str) -> Iterator[Record]:
+    """Model, number and digest of every version that an attestation says was made from this digest."""
+    same = sa.and_(parents.c.model == versions.c.model, parents.c.number == versions.c.number)
+    columns = (versions.c.model, versions.c.number, versions.c.digest)
+    query = sa.select(*columns).join(parents, same).where(parents.c.parent == parent).distinct()
+    yield from _records(connection, query.order_by(versions.c.model, versions.c.number))

@@ -44,7 +44,7 @@ def dump(engine: sa.Engine) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-RECORD = ("acts", "nodes", "head", "tallies")  # where the door writes what it refused
+RECORD = ("acts", "nodes", "head", "tallies", "events", "sayings", "activity")  # where the door writes what it refused
 
 
 def refuse(alice: Publisher, name: str) -> None:

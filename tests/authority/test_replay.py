@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from registry import acts, fsck
+from registry import acts, fsck, statements
+from registry.audit.verify import engine
+from registry.audit.verify.finding import Finding
 from registry.crypto.identity import Identity
 from registry.errors import (
     BadEncryption,
@@ -32,7 +34,6 @@ from registry.law.law import Law
 from registry.law.rights import why
 from registry.records import schema, tables
 from registry.records.database import open_engine, reading
-from registry.replay import Finding, check_ledger, compare_projection
 from registry.ways import way
 from support.custodian import public_of
 from support.forgeries import FORGERIES
@@ -235,6 +236,7 @@ def unnoticed(alice: Publisher, edit: Edit) -> list[str]:
     alice.admit(alice.push(metadata={"team": "vision"}))
     alice.disable("dora")
     alice.policy("permit(principal, action, resource);")
+    alice.admit(descended(alice))
     missed = []
     with alice.authority.engine.connect() as connection:
         for table in (*tables.LEDGER, *tables.PROJECTION):
@@ -251,9 +253,17 @@ def unnoticed(alice: Publisher, edit: Edit) -> list[str]:
     return missed
 
 
+def descended(alice: Publisher) -> acts.Attest:
+    """Version 1 was made from another model."""
+    version = alice.about(acts.Yank, 1, reason="only for its digest")
+    predicate = {"parent": {"digest": "0" * 64}}
+    key = alice.identity.signing
+    statement = statements.signed(version.model, version.digest, acts.RECIPE, predicate, key)
+    return acts.Attest(version.model, 1, version.digest, statement)
+
+
 def findings(connection: sa.Connection, alice: Publisher) -> list[Finding]:
-    registry_id = alice.authority.registry_id
-    return [*check_ledger(connection, registry_id), *compare_projection(connection)]
+    return list(engine.findings(connection, alice.authority.registry_id))
 
 
 def _another(column: sa.Column[Any]) -> object:

@@ -184,5 +184,5 @@ def test_a_wrong_or_missing_passphrase_says_what_to_do(
 
 
 def test_looking_needs_no_passphrase(locked: Path) -> None:
-    for command in (["list"], ["show", "vision/mlp"], ["log"], ["fsck"]):
+    for command in (["list"], ["show", "vision/mlp"], ["fsck"]):
         assert call("--home", locked, *command).code == 0

@@ -144,6 +144,13 @@ def test_what_needs_no_key_needs_no_passphrase(locked: Path) -> None:
         assert fsck(context).findings == ()
         assert catalog.show(context, "vision/net")["publisher"] == "alice"
         assert len(catalog.list_models(context)) == 1
+
+
+def test_who_reads_the_record_says_who_they_are(locked: Path) -> None:
+    """What may be shown depends on it."""
+    with worlds.open_context(locked) as context, pytest.raises(WrongPassphrase):
+        catalog.log(context, 9)
+    with worlds.open_context(locked, passphrase=SECRET) as context:
         assert [one["kind"] for one in catalog.log(context, 9)] == ["push", "create", "genesis"]
 
 

@@ -37,6 +37,9 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "registry.lawbook",
             "registry.policy.*",
             "registry.petitions",
+            "registry.cosigned",
+            "registry.witnesses",
+            "registry.witness_memory",
             "registry.disk",
             "registry.memory",
             "registry.home",
@@ -93,8 +96,11 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "registry.checkout",
             "registry.pull",
             "registry.catalog",
+            "registry.failing",
             "registry.replay",
             "registry.fsck",
+            "registry.witnessing",
+            "registry.audit.*",
         ),
     ),
     ("faces", ("registry", "registry.workbench", "cli.*")),
@@ -104,7 +110,20 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 WORLD = {"os", "io", "pathlib", "sqlite3", "sqlalchemy", "socket", "time", "tempfile", "shutil", "subprocess"}
-HEAVY = {"onnx", "onnxruntime", "numpy", "matplotlib", "ml_dtypes", "boto3", "botocore", "alembic", "cedarpy"}
+HEAVY = {
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "matplotlib",
+    "ml_dtypes",
+    "pyarrow",
+    "jinja2",
+    "urllib3",
+    "boto3",
+    "botocore",
+    "alembic",
+    "cedarpy",
+}
 
 
 def floor_of(name: str) -> int:

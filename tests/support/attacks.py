@@ -14,6 +14,8 @@ import rfc8785
 import sqlalchemy as sa
 
 from registry import acts, ledger
+from registry.audit.verify import engine
+from registry.audit.verify.finding import Finding
 from registry.checkout import checkout, verify
 from registry.context import Context, utc_now
 from registry.crypto import dsse
@@ -25,7 +27,6 @@ from registry.pull import pull
 from registry.records import projection, tables
 from registry.records.database import reading, writing
 from registry.release import release
-from registry.replay import Finding, check_ledger, compare_projection
 from registry.ritual import STEPS, Ritual
 from support.story import TERM
 from support.victim import MODEL, REF, VERSION, Victim
@@ -130,8 +131,7 @@ def findings(victim: Victim, *, blobs: bool = True) -> tuple[Finding, ...]:
         if blobs:
             return fsck(context).findings
         with reading(context.engine) as connection:
-            registry_id = context.config.registry_id
-            return (*check_ledger(connection, registry_id), *compare_projection(connection))
+            return tuple(engine.findings(connection, context.config.registry_id))
 
 
 def found(victim: Victim, on: str, *, blobs: bool = False) -> set[str]:

@@ -15,13 +15,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from registry import access, acts, attesting, catalog, identities, members, policies
 from registry.checkout import checkout, verify
 from registry.context import Context
 from registry.errors import NotPermitted
 from registry.push import push
-from registry.records import leases
+from registry.records import leases, tables
 from registry.records.database import writing
 from support.marked import write_model
 
@@ -40,7 +41,7 @@ unless {{ resource.hasTag("{REVIEW}") }};
 STORY = (
     *("genesis", "enroll", "enroll", "enroll", "enroll", "team", "team-add", "create", "push", "push"),
     *("grant", "disable", "alias", "push", "yank", "create", "push"),
-    *("grant", "grant", "policy", "pull", "attest", "refusal", "pull"),
+    *("grant", "grant", "policy", "pull", "attest", "refusal", "attest", "pull"),
 )
 """The kinds of the ledger's acts, in order."""
 
@@ -77,9 +78,13 @@ def tell(
         attesting.attest_value(bob, REF, REVIEW, {"found": "nothing"})
     with as_member("carol") as carol, pytest.raises(NotPermitted):
         checkout(carol, OTHER)  # refused, and told
+    with as_member("bob") as bob:
+        attesting.attest_value(bob, OTHER, acts.RECIPE, {"parent": {"digest": f"sha256:{'0' * 64}"}})
     verify(context, REF)
     with writing(context.engine) as connection:  # a push under way, on a machine that is not this one
         leases.take(connection, "f" * 32, MODEL, context.now())
+        seen = {"name": "a witness", "key": "0" * 8, "size": 1, "note": "its note", "line": "its line"}
+        connection.execute(sa.insert(tables.cosignatures), seen)
 
 
 def _enroll(context: Context, files: Path) -> None:

@@ -48,7 +48,8 @@ def victim(
     finally:
         blobs_written = built.restore()
     built.passes() if blobs_written else built.releases()
-    built.restore(*(table.name for table in tables.LEDGER))  # the control itself was recorded
+    recorded = (*tables.LEDGER, tables.events, tables.sayings, tables.activity)
+    built.restore(*(table.name for table in recorded))  # the control itself was
 
 
 def _database(server: Postgres) -> str:

@@ -31,6 +31,9 @@ ADMINS = {
 }
 
 
+_RECORD = {"acts", "nodes", "head", "tallies", "events", "sayings", "activity"}
+
+
 def _refuses(victim: Victim, who: str, error: type[Denied], deed: Any) -> None:
     """The door refuses the act, and says in the ledger that it did."""
     before = victim.read()
@@ -39,7 +42,7 @@ def _refuses(victim: Victim, who: str, error: type[Denied], deed: Any) -> None:
     after = victim.read()
     added = after["acts"][len(before["acts"]) :]
     assert {row["kind"] for row in added} == {"refusal"}
-    assert {name for name in after if after[name] != before[name]} <= {"acts", "nodes", "head", "tallies"}
+    assert {name for name in after if after[name] != before[name]} <= _RECORD
 
 
 def test_a_grant_written_into_the_table_gives_nothing(victim: Victim) -> None:

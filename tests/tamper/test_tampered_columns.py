@@ -56,7 +56,12 @@ _LAW = {
     tables.policies: "the policies in force are the text of an act",
     tables.vaults: "a vault's public half and epoch are what the act says that began it",
     tables.shares: "which sealed key leads on is what the act says that handed it over",
+    tables.events: "for questions; what happened is what the act says",
+    tables.sayings: "for searching; what was said is in the acts",
+    tables.activity: "for counting; the events are counted anew",
+    tables.parents: "for finding kin; what is said of them is the signed statement",
 }
+_COSIGNED = Exempt("no act says it, and no client that asks for no witness reads it", "passes", fsck=False)
 _LEASE = Exempt("work under way, no part of the ledger; only gc reads it", "passes", fsck=False)
 
 Verdict = Refusal | Exempt | Projected
@@ -91,6 +96,7 @@ VERDICTS: dict[str, Verdict] = {
     "yanks.model": _STAYS,
     "yanks.number": _STAYS,
     **{f"leases.{column.name}": _LEASE for column in tables.leases.columns},
+    **{f"cosignatures.{column.name}": _COSIGNED for column in tables.cosignatures.columns},
     **{f"tallies.{column.name}": _TALLY for column in tables.tallies.columns},
     **{
         f"{table.name}.{column.name}": Projected(reason)

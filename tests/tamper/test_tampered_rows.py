@@ -16,7 +16,9 @@ _EDITED = Refusal(5, "bad-reference")
 _NO_PROOF = Refusal(3, "bad-proof")
 
 _LAW = ("members", "keys", "disabled", "teams", "team_members", "grants", "policies", "vaults", "shares")
-"""Tables that no decision reads: who may do what is replayed from the acts."""
+_AUDIT = ("events", "sayings", "activity", "parents")
+"""Tables that no decision reads: who may do what, and what happened, is replayed from the acts."""
+_BESIDE = (tables.leases, tables.tallies, tables.cosignatures)
 
 DELETED: dict[str, Refusal | str] = {
     "acts": _NO_PROOF,
@@ -30,7 +32,8 @@ DELETED: dict[str, Refusal | str] = {
     "leases": "passes",  # no part of the ledger
     "tallies": "passes",
     "sealed": Refusal(5, "bad-encryption"),
-    **dict.fromkeys(_LAW, "as-before"),
+    "cosignatures": "passes",
+    **dict.fromkeys((*_LAW, *_AUDIT), "as-before"),
 }
 _ENDS = {
     "as-before": lambda victim, ref: reads_as_before(victim),
@@ -51,7 +54,7 @@ def test_a_deleted_row_is_refused_or_missed(victim: Victim, name: str) -> None:
         _ENDS[verdict](victim, ref)
     if table in tables.PROJECTION:
         assert found(victim, f"{name} ") == {"row-missing"}
-    elif table not in (tables.leases, tables.tallies):
+    elif table not in _BESIDE:
         assert found(victim, "", blobs=table is tables.sealed)
 
 
@@ -84,6 +87,11 @@ FORGED: dict[str, tuple[dict[str, Any], Refusal | str, str]] = {
     "opsets": ({"domain": "forged"}, _EDITED, REF),
     "quantized_tensors": ({"position": 100}, _EDITED, REF),
     "leases": ({"push": "0" * 32}, "passes", REF),
+    "events": ({"seq": 1000}, "as-before", REF),
+    "sayings": ({"saying": 1000, "sha256": "0" * 64}, "as-before", REF),
+    "activity": ({"member": "forged"}, "as-before", REF),
+    "parents": ({"position": 7}, "as-before", REF),
+    "cosignatures": ({"name": "forged"}, "passes", REF),
 }
 
 
@@ -98,7 +106,7 @@ def test_a_forged_row_is_refused_or_ignored(victim: Victim, name: str) -> None:
         _ENDS[verdict](victim, ref)
     if table in tables.PROJECTION:
         assert found(victim, f"{name} ") == {"row-forged"}
-    elif table not in (tables.leases, tables.tallies):
+    elif table not in _BESIDE:
         assert found(victim, "", blobs=table is tables.sealed)
 
 

@@ -1,39 +1,22 @@
-"""The report's charts, drawn by matplotlib: one panel each, labelled where the eye is, told in words beside it."""
+"""The report's charts, drawn by matplotlib: labelled where the eye is, and told in words beside it."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from registry.audit.report import svg, words
-from registry.audit.report.facts import Coverage, Refused, Series
+from registry.audit.report.canvas import SMALL, axes_at, cut, drawing, figure_of, write, written
+from registry.audit.report.facts import Refused, Series
 from registry.audit.report.period import Period
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PX = 72  # figures are made at 72 dots per inch: a point is a pixel of the page
-_LARGE, _SMALL = 13.0, 11.5  # pixels: names and numbers; dates
 _WIDE, _NARROW, _HALF = 900, 344, 440  # pixels
-_SETTINGS: Final[dict[str, Any]] = {"svg.hashsalt": "hallmark", "svg.fonttype": "none", "font.family": "DejaVu Sans"}
-_NO_METADATA: Final[dict[str, Any]] = {"Date": None, "Creator": None, "Format": None, "Type": None}
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Nothing of the user's own settings, and no talk of letters that a font lacks: the page brings its own."""
-    import matplotlib
-
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
-        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)
-        yield
+_DATE: Final = 92  # pixels that a date needs
 
 
 def activity(period: Period, series: Sequence[Series]) -> str:
@@ -42,41 +25,40 @@ def activity(period: Period, series: Sequence[Series]) -> str:
     label = f"Acts by {period.unit}, {words.span(period.first, period.last)}. {told}."
     with drawing():
         wide = _rows(period, series, _WIDE, 62, 176)
-        narrow = _rows(period, series, _NARROW, 84, 0)
+        narrow = _rows(period, series, _NARROW, 88, 0)
     return svg.inline(wide, label, "activity", "wide") + svg.inline(narrow, label, "activity-n", "narrow")
 
 
 def _rows(period: Period, series: Sequence[Series], width: int, row: int, left: int) -> bytes:
     height = row * len(series) + 30
-    figure = _figure(width, height)
+    figure = figure_of(width, height)
     for place, one in enumerate(series):
         top = height - place * row
-        axes = _panel(figure, (left, top - row + 6, width - left - 6, row - (26 if left else 40)), period)
+        axes = _panel(figure, (left, top - row + 6, width - left - 6, row - (26 if left else 44)), period)
         _bars(axes, one, svg.ALARM if one.key == "refused" else svg.BAR)
         _named(figure, one, top, left, width)
     _dates(axes, period, width - left)
-    return _written(figure)
+    return written(figure)
 
 
 def _named(figure: Figure, one: Series, top: float, left: int, width: int) -> None:
     """The row's name and total: beside the bars, or above them where there is no room."""
-    name = _text(figure, 0, top - (34 if left else 18), one.label, weight="bold")
+    write(figure, 0, top - (34 if left else 16), one.label, weight="bold")
     if left:
-        _text(figure, 0, top - 51, words.number(one.total), color=svg.MUTED)
+        write(figure, 0, top - 51, words.number(one.total), color=svg.MUTED)
     else:
-        _text(figure, width, top - 18, words.number(one.total), ha="right", color=svg.MUTED)
-    name.set_gid(None)
+        write(figure, width, top - 16, words.number(one.total), ha="right", color=svg.MUTED)
 
 
 def _panel(figure: Figure, box: tuple[float, float, float, float], period: Period) -> Axes:
-    axes = _axes(figure, box)
+    axes = axes_at(figure, box)
     axes.set_xlim(-0.6, len(period.buckets) - 0.4)
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set_color(svg.LINE)
     if period.unit == "day" and len(period.buckets) > 7:
-        for place, day in enumerate(period.buckets):
-            if day.weekday() >= 5:
-                axes.axvspan(place - 0.5, place + 0.5, color=svg.WASH, linewidth=0)
+        weekends = [(place - 0.5, 1.0) for place, day in enumerate(period.buckets) if day.weekday() >= 5]
+        across = axes.get_xaxis_transform()  # days along, the whole panel up
+        axes.broken_barh(weekends, (0, 1), transform=across, facecolor=svg.WASH, linewidth=0)
     return axes
 
 
@@ -85,7 +67,9 @@ def _bars(axes: Axes, one: Series, colour: str) -> None:
     axes.set_ylim(0, max(highest, 1) * 1.02)
     shown = [(place, count) for place, count in enumerate(one.counts) if count]
     least = max(highest, 1) * 0.03  # one among thousands is seen, too
-    axes.bar([place for place, _ in shown], [max(count, least) for _, count in shown], width=0.74, color=colour)
+    axes.bar(
+        [place for place, _ in shown], [max(count, least) for _, count in shown], width=0.74, color=colour
+    )
     if highest:
         _peak(axes, one.counts.index(highest), highest, len(one.counts))
 
@@ -101,7 +85,7 @@ def _peak(axes: Axes, place: int, highest: int, buckets: int) -> None:
         textcoords="offset points",
         ha=side,
         va="bottom",
-        fontsize=_SMALL,
+        fontsize=SMALL,
         color=svg.MUTED,
         annotation_clip=False,
         parse_math=False,
@@ -110,7 +94,7 @@ def _peak(axes: Axes, place: int, highest: int, buckets: int) -> None:
 
 def _dates(axes: Axes, period: Period, width: float) -> None:
     """As many dates below the lowest row as there is room for, the first and the last among them."""
-    room = max(2, int(width / 92))
+    room = max(2, int(width / _DATE))
     last = len(period.buckets) - 1
     places = sorted({round(last * step / max(room - 1, 1)) for step in range(room)}) if last else [0]
     for place in places:
@@ -122,7 +106,7 @@ def _dates(axes: Axes, period: Period, width: float) -> None:
             textcoords="offset points",
             ha=side,
             va="top",
-            fontsize=_SMALL,
+            fontsize=SMALL,
             color=svg.MUTED,
             annotation_clip=False,
         )
@@ -144,7 +128,7 @@ def refused(period: Period, people: Sequence[Refused]) -> str:
 
 def _dots(period: Period, people: Sequence[Refused], width: int, row: int, left: int) -> bytes:
     height = row * len(people) + 34
-    figure = _figure(width, height)
+    figure = figure_of(width, height)
     box = (left, 30, width - left - (56 if left else 6), row * len(people))
     axes = _panel(figure, box, period)
     axes.set_ylim(0, len(people))
@@ -155,8 +139,8 @@ def _dots(period: Period, people: Sequence[Refused], width: int, row: int, left:
         axes.axhline(line, color=svg.LINE, linewidth=0.8, zorder=1)
         _dotted(axes, one.counts, line, most)
         middle = 30 + row * line
-        _text(figure, 0, middle if left else middle + 14, _cut(one.name), va="center" if left else "baseline")
-        _text(
+        write(figure, 0, middle if left else middle + 14, cut(one.name), va="center" if left else "baseline")
+        write(
             figure,
             width,
             middle if left else middle + 14,
@@ -166,7 +150,7 @@ def _dots(period: Period, people: Sequence[Refused], width: int, row: int, left:
             color=svg.MUTED,
         )
     _dates(axes, period, box[2])
-    return _written(figure)
+    return written(figure)
 
 
 def _dotted(axes: Axes, counts: Sequence[int], line: float, most: int) -> None:
@@ -184,37 +168,52 @@ def _dotted(axes: Axes, counts: Sequence[int], line: float, most: int) -> None:
     )
 
 
-def coverage(rows: Sequence[tuple[str, int, int]], name: str, label: str) -> str:
+def parts(rows: Sequence[tuple[str, int, int]], name: str) -> str:
     """Bars for parts of wholes, one below the other: (what, how many have it, of how many)."""
+    told = "; ".join(f"{what}: {words.number(part)} of {words.number(whole)}" for what, part, whole in rows)
     with drawing():
-        return svg.inline(_parts(rows), label, name, "half")
+        return svg.inline(_parts(rows), f"{told}.", name, "half")
 
 
 def _parts(rows: Sequence[tuple[str, int, int]]) -> bytes:
     row, width = 50, _HALF
-    figure = _figure(width, row * len(rows))
+    figure = figure_of(width, row * len(rows))
     for place, (what, part, whole) in enumerate(rows):
         top = row * (len(rows) - place)
-        _text(figure, 0, top - 15, what)
-        _text(figure, width, top - 15, f"{words.number(part)} of {words.number(whole)}", ha="right", color=svg.MUTED)
-        axes = _axes(figure, (0, top - 34, width, 11))
+        write(figure, 0, top - 15, what)
+        write(
+            figure,
+            width,
+            top - 15,
+            f"{words.number(part)} of {words.number(whole)}",
+            ha="right",
+            color=svg.MUTED,
+        )
+        axes = axes_at(figure, (0, top - 34, width, 11))
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.barh([0.5], [1], height=1, color=svg.LINE)
         axes.barh([0.5], [part / whole if whole else 0], height=1, color=svg.BAR)
-    return _written(figure)
+    return written(figure)
 
 
-def growth(points: Sequence[tuple[str, int]], label: str) -> str:
+def growth(points: Sequence[tuple[str, int]]) -> str:
     """The ledger's acts, counted up over its whole life."""
+    points = [(day, acts) for day, acts in points if words.is_day(day)]
+    if not points:
+        return ""
+    (first, _), (last, acts) = points[0], points[-1]
+    label = (
+        f"Acts in the ledger, from {words.day(first)} to {words.day(last)}: {words.number(acts)} at the end."
+    )
     with drawing():
         return svg.inline(_rising(points), label, "growth", "half")
 
 
 def _rising(points: Sequence[tuple[str, int]]) -> bytes:
     width, height = _HALF, 190
-    figure = _figure(width, height)
-    axes = _axes(figure, (0, 24, width - 8, height - 62))
+    figure = figure_of(width, height)
+    axes = axes_at(figure, (0, 24, width - 8, height - 62))
     along = [date.fromisoformat(day).toordinal() for day, _ in points]
     up = [count for _, count in points]
     axes.set_xlim(min(along), max(max(along), min(along) + 1))
@@ -224,45 +223,7 @@ def _rising(points: Sequence[tuple[str, int]]) -> bytes:
     axes.scatter(along[-1:], up[-1:], s=36, color=svg.BAR, zorder=3, clip_on=False, linewidth=0)
     axes.spines["bottom"].set_visible(True)
     axes.spines["bottom"].set_color(svg.LINE)
-    _text(figure, width, height - 16, f"{words.number(up[-1])} acts", ha="right", weight="bold")
+    write(figure, width, height - 16, f"{words.number(up[-1])} acts", ha="right", weight="bold")
     for at, side, day in ((0, "left", points[0][0]), (width, "right", points[-1][0])):
-        _text(figure, at, 6, words.day(day), ha=side, color=svg.MUTED, size=_SMALL)
-    return _written(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width / _PX, height / _PX), dpi=_PX)
-
-
-def _axes(figure: Figure, box: tuple[float, float, float, float]) -> Axes:
-    """Axes at a place in pixels (left, bottom, width, height), with no frame, ticks or ground."""
-    width, height = (float(side) * _PX for side in figure.get_size_inches())
-    left, bottom, wide, high = box
-    axes = figure.add_axes((left / width, bottom / height, wide / width, high / height))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.patch.set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    return axes
-
-
-def _text(figure: Figure, x: float, y: float, said: str, *, size: float = _LARGE, color: str = svg.INK, **how: Any) -> Any:
-    width, height = (float(side) * _PX for side in figure.get_size_inches())
-    return figure.text(x / width, y / height, said, fontsize=size, color=color, parse_math=False, **how)
-
-
-def _cut(name: str, most: int = 22) -> str:
-    """A name that fits beside the dots; the table has it whole."""
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def _written(figure: Figure) -> bytes:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    written = io.BytesIO()
-    figure.patch.set_visible(False)
-    FigureCanvasSVG(figure).print_svg(written, metadata=_NO_METADATA)
-    return written.getvalue()
+        write(figure, at, 6, words.day(day), ha=side, color=svg.MUTED, size=SMALL)
+    return written(figure)

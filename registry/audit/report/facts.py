@@ -1,4 +1,4 @@
-"""What the report says, as plain values: gathered by this package's other modules, drawn by ``page``."""
+"""What the report says, as plain values: what happened, what was refused, and all of it together."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from registry.audit.report.estate import Health, Holdings, Ranked, Unused, Versions
 from registry.audit.report.period import Period
 
 Level = Literal["act", "look", "know"]
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """One line of a ranking."""
-
-    name: str
-    count: int
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,11 +27,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Activity:
-    """What happened in the period. ``before`` is the number of acts in as many days before it."""
+    """What happened in the period: ``acts`` were not refused; as many days before it had ``before``."""
 
     series: tuple[Series, ...]
     acts: int
-    refused: int
     before: int
     members: int
     models: int
@@ -93,7 +84,9 @@ class Denied:
     reasons: tuple[Reason, ...]
     places: tuple[Ranked, ...]
     latest: tuple[Attempt, ...]
-    bursts: tuple[Ranked, ...]
+    bursts: tuple[Ranked, ...]  # a member, how often, and in the note on which day
+    strangers: int  # attempts of whom no signature proves
+    failed: int  # checkouts that failed after their pull was allowed
 
     @property
     def total(self) -> int:
@@ -102,170 +95,6 @@ class Denied:
     def count(self, *codes: str) -> int:
         """How many attempts were refused with these codes."""
         return sum(one.count for one in self.reasons if one.code in codes)
-
-
-@dataclass(frozen=True)
-class Namespace:
-    """How many active members may do what in some part of a namespace, and how many models it has."""
-
-    name: str
-    models: int
-    pull: int
-    push: int
-    promote: int
-    grant: int
-
-
-@dataclass(frozen=True)
-class Grantee:
-    """What a team or member holds by grants to it: for each column of the grid its actions."""
-
-    name: str
-    kind: Literal["team", "member"]
-    people: int
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Actions on a whole namespace, or only on some of its models."""
-
-    actions: tuple[str, ...] = ()
-    models: int = 0  # how many models, where it is not the whole namespace
-
-
-@dataclass(frozen=True)
-class Ending:
-    """A grant that will end by itself."""
-
-    grantee: str
-    action: str
-    target: str
-    until: str
-
-
-@dataclass(frozen=True)
-class Holdings:
-    """Who holds what, by the law as it stands."""
-
-    members: int
-    admins: tuple[str, ...]
-    auditors: tuple[str, ...]
-    disabled: int
-    teams: int
-    grants: int
-    handing: int  # grants of the right to grant
-    columns: tuple[str, ...]
-    grantees: tuple[Grantee, ...]
-    namespaces: tuple[Namespace, ...]
-    widest: tuple[Ranked, ...]
-    models: int
-    ending: tuple[Ending, ...]
-    endings: int
-    new_admins: tuple[Change, ...]
-    new_members: int
-    policies: tuple[Change, ...]
-    replaced: tuple[Change, ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """An act of the law that a reader should hear of: who it is about, who did it, when."""
-
-    name: str
-    by: str
-    time: str
-    seq: int
-
-
-@dataclass(frozen=True)
-class Right:
-    """A right that nobody used for long. ``used`` is the day it last was, "" for never."""
-
-    grantee: str
-    action: str
-    target: str
-    since: str
-    used: str
-
-
-@dataclass(frozen=True)
-class Unused:
-    """Rights that were not used for ``days`` days."""
-
-    days: int
-    count: int
-    never: int
-    by_action: tuple[tuple[str, int, int], ...]  # action, unused, standing
-    rights: tuple[Right, ...]
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A version that lacks lineage or an evaluation."""
-
-    model: str
-    number: int
-    pulls: int
-    aliases: tuple[str, ...]
-    lineage: bool
-    evaluation: bool
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Of some versions: how many there are, and how many carry which statement."""
-
-    total: int
-    lineage: int
-    evaluation: int
-    neither: int
-
-
-@dataclass(frozen=True)
-class Versions:
-    """What is known of the versions that are not yanked. ``used`` were pulled in the period, or bear an alias."""
-
-    everything: Coverage
-    used: Coverage
-    yanked: int
-    floats: int  # versions without a quantized file, of which nobody asks where they come from
-    gaps: tuple[Gap, ...]
-    gap_count: int
-    yanked_aliases: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Witness:
-    """Who cosigned which checkpoint of the ledger."""
-
-    name: str
-    size: int
-    time: str
-
-
-@dataclass(frozen=True)
-class Verified:
-    """How far, and when, the whole ledger was last verified from this home."""
-
-    size: int
-    time: str
-    complete: bool
-
-
-@dataclass(frozen=True)
-class Health:
-    """The ledger's own state. ``broken`` names what does not hold together, "" where all does."""
-
-    size: int
-    root: str
-    time: str
-    broken: str
-    remembered: int  # acts in the checkpoint that this home remembered, 0 for none
-    verified: Verified | None
-    witnesses: tuple[Witness, ...]
-    growth: tuple[tuple[str, int], ...]  # day, acts up to its end
-    counted: int  # acts in the tables that this report reads
 
 
 @dataclass(frozen=True)
@@ -283,7 +112,6 @@ class Finding:
 class Facts:
     """Everything that the page shows."""
 
-    registry: str
     registry_id: str
     made: datetime
     made_by: str

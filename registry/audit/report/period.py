@@ -72,5 +72,7 @@ def period(since: datetime, now: datetime) -> Period:
     """The days from that of ``since`` to today. Raises InvalidInput for one that has not come."""
     first, last = since.astimezone(UTC).date(), now.astimezone(UTC).date()
     if first > last:
-        raise InvalidInput("the period begins in the future", on=first.isoformat(), hint="such as --since 30d")
+        raise InvalidInput(
+            "the period begins in the future", on=first.isoformat(), hint="such as --since 30d"
+        )
     return Period(first, last)

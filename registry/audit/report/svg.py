@@ -21,15 +21,14 @@ _VARIABLES: Final = {
     WASH: "var(--wash)",
 }
 _COLOUR = re.compile("|".join(_VARIABLES))
-_FONT = re.compile(r"font: (?:(?:bold|italic|[1-9]00) )*([0-9.]+)px [^;]*")
+_FAMILY = re.compile(r"font-family: [^;]*; ")
 _NUMBER = re.compile(r"-?[0-9]+\.[0-9]{3,}")
-_DROPPED = ("metadata", "defs-style")
 
 
 def inline(drawing: bytes, label: str, name: str, classes: str) -> str:
-    """An SVG element for an HTML page. ``label`` tells whoever cannot see it; ``name`` is its own on the page.
+    """An SVG element for an HTML page. ``label`` tells whoever cannot see it; ``name`` is the drawing's own.
 
-    No identifier of one drawing meets another's, nothing in it points outside, and no rule of style leaves it.
+    No identifier of one drawing meets another's, nothing points outside, and no rule of style leaves it.
     """
     root = ElementTree.fromstring(drawing)
     for parent in root.iter():
@@ -52,9 +51,7 @@ def _adopt(element: ElementTree.Element, name: str) -> None:
     element.tail = None
     if element.tag != "text":
         element.text = None
-    element.attrib = {
-        _local(key): _own(_local(key), value, name) for key, value in element.attrib.items()
-    }
+    element.attrib = {_local(key): _own(_local(key), value, name) for key, value in element.attrib.items()}
     if element.tag == "g":
         element.attrib.pop("id", None)
 
@@ -65,15 +62,10 @@ def _own(key: str, value: str, name: str) -> str:
     if key == "href":
         return value.replace("#", f"#{name}-", 1)
     if key == "style":
-        value = _FONT.sub(_font, _COLOUR.sub(lambda found: _VARIABLES[found[0]], value))
+        value = _FAMILY.sub("", _COLOUR.sub(lambda found: _VARIABLES[found[0]], value))
     if key in ("d", "x", "y", "transform", "points"):
         value = _NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value)
     return value.replace("url(#", f"url(#{name}-")
-
-
-def _font(found: re.Match[str]) -> str:
-    weight = "; font-weight: 600" if "bold" in found[0] or "600" in found[0] else ""
-    return f"font-size: {found[1]}px{weight}"
 
 
 def _local(tag: str) -> str:

@@ -78,6 +78,14 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     return " and ".join(part for part in (", ".join(shown[:-1]), *shown[-1:]) if part)
 
 
+def is_day(text: str) -> bool:
+    """Whether a text is a date. Those of the tables are, unless somebody has changed them."""
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
 def day(value: date | str, *, year: bool = True) -> str:
     """20 Nov 2026; of a text that is no date the text."""
     try:
@@ -111,4 +119,8 @@ def change(now: int, before: int) -> str:
     if ratio >= 2:
         return f"{ratio:.1f} times as many as before"
     percent = round(100 * (ratio - 1))
-    return f"{abs(percent)}% {'more' if percent > 0 else 'fewer'} than before" if percent else "as many as before"
+    return (
+        f"{abs(percent)}% {'more' if percent > 0 else 'fewer'} than before"
+        if percent
+        else "as many as before"
+    )

@@ -1,0 +1,96 @@
+"""How the ledger itself is: its checkpoint, its history, who verified it, and how it grows."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import sqlalchemy as sa
+
+from registry import ledger, seen
+from registry.audit.report.estate import Health, Verified, Witness
+from registry.context import Context
+from registry.crypto import merkle
+from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
+from registry.errors import BadCheckpoint, Untrusted
+from registry.law.law import Law
+from registry.records import cosignatures
+from registry.records import tables as t
+
+_POINTS = 160  # of the curve
+
+
+def read(connection: sa.Connection, context: Context, law: Law) -> Health:
+    """Everything of the section. What does not hold together is told, not raised."""
+    remembered, broken = 0, ""
+    try:
+        checkpoint = _checkpoint(connection, law)
+        remembered = _history(connection, context, law, checkpoint)
+    except Untrusted as error:
+        checkpoint, broken = (
+            Checkpoint("", 0, b""),
+            f"{error.message} ({error.on})" if error.on else error.message,
+        )
+    growth = _growth(connection)
+    return Health(
+        size=checkpoint.size or ledger.tree_size(connection),
+        root=checkpoint.root.hex(),
+        time=_newest(connection),
+        broken=broken,
+        remembered=remembered,
+        verified=_verified(context),
+        witnesses=tuple(_witnesses(connection)),
+        growth=growth,
+        counted=growth[-1][1] if growth else 0,
+    )
+
+
+def _checkpoint(connection: sa.Connection, law: Law) -> Checkpoint:
+    """The newest checkpoint: signed by the ledger's key, and of the tree that is there. Raises Untrusted."""
+    found = open_checkpoint(ledger.newest_note(connection), origin_of(law.registry_id), law.ledger)
+    ledger.stand(connection, found)
+    return found
+
+
+def _history(connection: sa.Connection, context: Context, law: Law, new: Checkpoint) -> int:
+    """The size of the tree that this home remembers, which ``new`` extends; 0 for none. Raises Untrusted."""
+    note = seen.load(context.paths.checkpoint)
+    if not note:
+        return 0
+    old = open_checkpoint(note, new.origin, law.ledger)
+    if old.size > new.size:
+        raise BadCheckpoint(
+            "the ledger is shorter than it was", on=f"{new.size} acts now, {old.size} seen before"
+        )
+    path = ledger.consistency(connection, old.size, new.size)
+    merkle.verify_consistency(old.size, old.root, new.size, new.root, list(path))
+    return old.size
+
+
+def _newest(connection: sa.Connection) -> str:
+    query = sa.select(t.events.c.time).order_by(t.events.c.seq.desc()).limit(1)
+    return str(connection.execute(query).scalar() or "")
+
+
+def _growth(connection: sa.Connection) -> tuple[tuple[str, int], ...]:
+    """Acts up to the end of each day, at so many days as the curve has points."""
+    day = t.activity.c.day
+    query = sa.select(day, sa.func.sum(t.activity.c.acts)).group_by(day).order_by(day)
+    rows = [(at, int(count)) for at, count in connection.execute(query)]
+    if not rows:
+        return ()
+    total = list(zip((at for at, _ in rows), accumulate(count for _, count in rows), strict=True))
+    step = -(-len(total) // _POINTS)
+    return tuple(total[(len(total) - 1) % step :: step])
+
+
+def _witnesses(connection: sa.Connection) -> list[Witness]:
+    found = []
+    for name, key in cosignatures.witnesses(connection):
+        row = cosignatures.newest(connection, name, key)
+        if row is not None:
+            found.append(Witness(name, row.size, ""))
+    return found
+
+
+def _verified(context: Context) -> Verified | None:
+    return None

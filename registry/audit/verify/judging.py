@@ -1,0 +1,75 @@
+"""One entry judged: signed by who might sign it, under the law of its place."""
+
+from __future__ import annotations
+
+from registry import acts
+from registry.acts import Act
+from registry.audit.verify.lawful import Lawful
+from registry.audit.verify.reading import Entry
+from registry.audit.verify.standing import RIGHTS, Standing
+from registry.crypto import dsse
+from registry.decisions import check_signed
+from registry.errors import BadAuthority, BadSignature
+from registry.judge import authorised
+
+
+class Judge:
+    """Judges entries in their order. What comes by the thousand it judges quickly, and only lets it pass so:
+    whatever is not in order is judged again by ``registry.judge``, which says what is wrong."""
+
+    def __init__(self, lawful: Lawful) -> None:
+        self._lawful, self._law = lawful, lawful.law
+        self._standing = Standing(lawful.law)
+        self._move(0)
+
+    def name(self, act: Act) -> str:
+        """Who acted, as the events have it: "" where nobody can say."""
+        if isinstance(act.body, acts.Refusal):
+            return act.body.member
+        return self._law.state.keyids.get(act.header.actor, "")
+
+    def check(self, entry: Entry, envelope: bytes, seq: int) -> None:
+        """Raise Untrusted unless the entry is rightly where it is."""
+        if not self._since < seq <= self._next:
+            self._move(seq)
+        if not self._quickly(entry):
+            self._slowly(entry.act, envelope, seq)
+
+    def _move(self, seq: int) -> None:
+        self._position = self._lawful.position(seq)
+        self._since, self._next = self._lawful.around(self._position)
+        self._head = self._lawful.head(self._position)
+
+    def _quickly(self, entry: Entry) -> bool:
+        act, header = entry.act, entry.act.header
+        if (
+            type(act.body) not in RIGHTS
+            or header.law != self._head
+            or header.registry != self._law.registry_id
+        ):
+            return False
+        signer = self._standing.signer(header.actor, self._position)
+        if signer is None or entry.keyid != header.actor:
+            return False
+        try:
+            signer.key.verify(entry.signature, dsse.pae(dsse.PAYLOAD_TYPE, entry.payload))
+        except BadSignature:
+            return False
+        return self._standing.may(act, signer.name, self._position)
+
+    def _slowly(self, act: Act, envelope: bytes, seq: int) -> None:
+        if seq == 0 and act.digest == self._law.registry_id:
+            return  # the law begins with it
+        if seq in self._lawful.errors:
+            raise self._lawful.errors[seq]
+        if act.is_law:
+            if not self._lawful.has(seq):
+                raise BadAuthority(
+                    "an act in the ledger is not of the law", on=f"{act.kind} {act.digest[:16]}"
+                )
+            return  # the law has been followed through it
+        authorised(self._law, envelope)
+        if act.header.law != self._head:
+            raise BadAuthority("the act was admitted under another law than the newest", on=act.kind)
+        if isinstance(act.body, acts.Push):
+            check_signed(self._law.key_of(act), act, act.body)
