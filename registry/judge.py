@@ -129,6 +129,12 @@ def newest(evidence: Evidence, checkpoint: Checkpoint) -> None:
 def authorised(law: Law, envelope: bytes) -> Act:
     """An act of the ledger, by somebody who had the right to it when they signed. Raises BadAuthority."""
     act = law.admitted(dsse.Envelope.from_bytes(envelope))
+    entitled(law, act)
+    return act
+
+
+def entitled(law: Law, act: Act) -> None:
+    """Raise BadAuthority unless whoever signed the act, which is verified, had the right to it then."""
     if act.is_law and not law.holds(act):
         raise BadAuthority("an act in the ledger is not of the law", on=f"{act.kind} {act.digest[:16]}")
     try:
@@ -137,7 +143,6 @@ def authorised(law: Law, envelope: bytes) -> Act:
         raise BadAuthority(f"there was no right to it then: {error.message}", on=error.on) from error
     if isinstance(act.body, acts.Attest):
         check_statement(act.body, law.key_of(act))
-    return act
 
 
 def _by_right(law: Law, act: Act) -> None:

@@ -17,7 +17,7 @@ from registry.crypto.witnessed import Demand, Seen
 from registry.errors import BadCheckpoint, InvalidInput
 from registry.records import cosignatures
 from registry.records.database import reading, writing
-from registry.witnessing import row_of
+from registry.witnessing import given, row_of
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,9 @@ def add(context: Context, note: str, vkeys: Iterable[str] = ()) -> list[cosignat
     """
     policy, law = cosigned.demanded(context.paths.witnesses), context.law()
     law.state.signer(context.keyid)
-    known = [*(policy.witnesses.values() if policy else ()), *map(WitnessPublicKey.from_vkey, vkeys)]
+    with given():
+        named = list(map(WitnessPublicKey.from_vkey, vkeys))
+    known = [*(policy.witnesses.values() if policy else ()), *named]
     tree = open_checkpoint(note, origin_of(law.registry_id), law.ledger)
     with writing(context.engine) as connection:
         newest = open_checkpoint(ledger.newest_note(connection), tree.origin, law.ledger)

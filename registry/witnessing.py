@@ -7,6 +7,8 @@ remembers what was cosigned, and writes it down before a cosignature leaves (tlo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Any
 
 from registry import disk, ledger
 from registry import seen as remembering
-from registry.context import Context
+from registry.context import IDENTITY_LIMIT, Context
 from registry.cosigned import seen as seen  # asked for here too, by those who write proofs
 from registry.crypto import notes
 from registry.crypto.checkpoint import Checkpoint, LedgerPublicKey, open_checkpoint, origin_of, parse
@@ -60,6 +62,24 @@ def key_of(context: Context, kind: int = ED25519) -> WitnessKey:
     """The key with which this identity witnesses the registry. A replaced identity makes another one."""
     name = name_of(context.config.registry_id, context.identity.name)
     return WitnessKey.derive(context.identity.signing, name, kind)
+
+
+def own_key(name: str, file: Path, passphrase: bytes | None) -> WitnessKey:
+    """A witness's own key from a PKCS#8 file, under a name that somebody gave.
+
+    Raises NotFound, InvalidInput, InvalidIdentity or WrongPassphrase.
+    """
+    with given():
+        return WitnessKey.from_pem(name, disk.read(file, IDENTITY_LIMIT), passphrase)
+
+
+@contextmanager
+def given() -> Iterator[None]:
+    """What a person gave and is malformed is no sign of an attack."""
+    try:
+        yield
+    except Malformed as error:
+        raise InvalidInput(error.message, on=error.on, hint=error.hint) from error
 
 
 def witness(context: Context, key: WitnessKey, memory: Path) -> Cosigned:
@@ -173,9 +193,10 @@ def row_of(note: str, tree: Checkpoint, signature: notes.Signature) -> cosignatu
 
 
 def ledger_of(vkey: str, registry_id: str) -> LedgerPublicKey:
-    """The ledger's key of a vkey. Raises Malformed, or InvalidInput for the key of another ledger."""
-    name, kind, key = notes.read_vkey(vkey)
-    found = LedgerPublicKey(key)
+    """The ledger's key of a vkey that somebody gave. Raises InvalidInput, also for another ledger's."""
+    with given():
+        name, kind, key = notes.read_vkey(vkey)
+        found = LedgerPublicKey(key)
     if found.vkey(origin_of(registry_id)) != vkey:
         raise InvalidInput("the key is not one of this registry's ledger", on=f"{name}, type {kind}")
     return found

@@ -54,9 +54,10 @@ class Governor:
     def _founding(self) -> list[Proposal]:
         """Auditor, engineer, the other admins, and every namespace with its first models."""
         welcome, company = self._staffing.welcome, self._office.company
+        engineer = Member(ENGINEER, "person", names.namespace(0), 0)
         found: list[Proposal] = [
             lambda: welcome(Member(AUDITOR, "auditor", "", 0)),
-            lambda: welcome(Member(ENGINEER, "person", "", 0)),
+            lambda: welcome(engineer),
             *[lambda: welcome(company.newcomer("admin", ""))] * (self._office.sizes.admins - 1),
         ]
         for number in range(self._office.sizes.namespaces):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,18 +11,22 @@ from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
+import msgspec
+
 from benchmarks.ledgers import keys, versions, writing
 from benchmarks.ledgers.company import ADMIN, AUDITOR, ENGINEER
+from benchmarks.ledgers.copying import copy
 from benchmarks.ledgers.jobs import Job
 from benchmarks.ledgers.signing import signed
 from benchmarks.ledgers.telling import Story
 from registry import acts, disk
 from registry.crypto import possession
-from registry.home import Config, Paths, dump
+from registry.home import Config, Paths, dump, load
 from registry.identities import public_of
 from registry.records import schema
 from registry.records.database import open_engine
 
+DATABASE = "registry.db"
 END = datetime(2026, 11, 20, tzinfo=UTC)
 Say = Callable[[str], object]
 
@@ -38,36 +43,60 @@ def make(
 ) -> str:
     """Make ``home``, which must not exist, with a ledger of ``count`` acts; return the registry id.
 
-    ``database`` is a URL of an empty database, by default the home's own SQLite. ``end`` is a midnight, up
-    to which the acts go. The same arguments give the same ledger, byte for byte.
+    ``database`` is a URL of an empty PostgreSQL database, by default the home's own SQLite. ``end`` is a
+    midnight, up to which the acts go. The same arguments give the same ledger, byte for byte.
     """
-    began, story = time.monotonic(), Story(count, seed, end)
+    story, done = Story(count, seed, end), _timed(say)
     paths = Paths(home.absolute())
     home.mkdir(mode=0o700, parents=True)
     (home / "blobs").mkdir()
-    config = Config(1, ADMIN, story.registry_id, database)
-    engine = open_engine(paths.database_url(config))
+    _written(home / DATABASE, story, processes, done)
+    if database:
+        _copied(home / DATABASE, database)
+        (home / DATABASE).unlink()
+        done("all of it is in the other database")
+    _files(paths, Config(1, ADMIN, story.registry_id, database), story.seed)
+    done("done")
+    return story.registry_id
+
+
+def _written(file: Path, story: Story, processes: int | None, done: Say) -> None:
+    engine = open_engine(f"sqlite:///{file.absolute()}")
     writing.quickly(engine)
-
-    def done(what: str) -> None:
-        say(f"{time.monotonic() - began:6.1f} s  {what}")
-
+    workers = len(os.sched_getaffinity(0)) if processes is None else processes
     try:
         schema.upgrade(engine)
-        workers = len(os.sched_getaffinity(0)) if processes is None else processes
         batches = signed(_all(story), story.seed, story.registry_id, workers)
         made = writing.write(engine, batches, story.registry_id, keys.ledger(story.seed))
         done(f"{made} acts are signed and written")
         writing.seal(engine, _sealed(story))
-        done("the sealed keys lie beside them")
         writing.project(engine)
         done("the tables are derived")
-        writing.settle(engine)
     finally:
         engine.dispose()
-    _files(paths, config, story.seed)
-    done("done")
-    return story.registry_id
+
+
+def twin(home: Path, other: Path, database: str) -> None:
+    """Make ``other`` a home of the ledger that ``home`` has in SQLite, in an empty PostgreSQL database."""
+    shutil.copytree(home, other, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
+    _copied(home / DATABASE, database)
+    disk.replace(Paths(other).config, dump(msgspec.structs.replace(load(home), database=database)), 0o600)
+
+
+def _copied(file: Path, database: str) -> None:
+    source, target = open_engine(f"sqlite:///{file.absolute()}"), open_engine(database)
+    try:
+        schema.upgrade(target)
+        copy(source, target)
+        writing.settle(target)
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def _timed(say: Say) -> Say:
+    began = time.monotonic()
+    return lambda what: say(f"{time.monotonic() - began:6.1f} s  {what}")
 
 
 def _all(story: Story) -> Iterator[Job]:

@@ -92,7 +92,8 @@ class Staffing:
         """A person leaves a team."""
         space = self._chance.one(self._company.namespaces)
         team = self._chance.late(space.teams, 2)
-        inside = [one for one in self._company.state.members_of(team) if one != space.lead.name]
+        stay = (space.lead.name, ENGINEER)
+        inside = [one for one in self._company.state.members_of(team) if one not in stay]
         if not inside:
             return None
         body = acts.TeamRemove(team, self._chance.one(inside))

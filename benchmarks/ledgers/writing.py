@@ -1,4 +1,4 @@
-"""Signed entries into a database, under one checkpoint, and the tables that follow from them."""
+"""Signed entries into a SQLite database, under one checkpoint, and the tables that follow from them."""
 
 from __future__ import annotations
 
@@ -79,20 +79,16 @@ def project(engine: sa.Engine) -> None:
 
 
 def settle(engine: sa.Engine) -> None:
-    """What a database does for itself in time: PostgreSQL's statistics; SQLite's log emptied."""
+    """What PostgreSQL does for itself in time: its statistics, and what is visible to all."""
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        if connection.dialect.name == "postgresql":
-            driver.autocommit = True
-            driver.execute("VACUUM ANALYZE")
-        else:
-            driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        driver.autocommit = True
+        driver.execute("VACUUM ANALYZE")
 
 
 def quickly(engine: sa.Engine) -> None:
     """From now on nothing is synced: a ledger whose making was cut off is made again."""
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _unsynced)
+    sa.event.listen(engine, "connect", _unsynced)
 
 
 def _unsynced(connection: Any, _record: object) -> None:
@@ -103,14 +99,6 @@ def _unsynced(connection: Any, _record: object) -> None:
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Many rows at once, their values in the order of the columns."""
-    if not rows:
-        return
-    names = ", ".join(table.columns.keys())
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
+    if rows:
         places = ", ".join("?" * len(table.columns))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", list(rows))
+        connection.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({places})", list(rows))

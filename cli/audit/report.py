@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,10 +43,11 @@ def report(
     from registry.audit.report import findings, gather, page
 
     from ..output import document, pairs
+    from .answers import past
 
     with session(context).open() as opened:
         now = opened.now()
-        facts = gather(opened, _since(since, now), now, stale_days)
+        facts = gather(opened, past(since, now) or now, now, stale_days)
     found = findings.findings(facts)
     if output is not None:
         disk.replace(output, page.render(facts).encode(), 0o600)
@@ -57,14 +57,6 @@ def report(
         typer.echo(page.render(facts), nl=False)
     else:
         pairs([("written", output), *((one.level, one.title) for one in found)])
-
-
-def _since(text: str, now: datetime) -> datetime:
-    """A time, or a span back from now."""
-    from ..times import moment
-
-    found = moment(text, now)
-    return now - (found - now) if text[:-1].isdigit() else found
 
 
 def _document(facts: Facts, found: list[Finding], output: Path | None) -> dict[str, Any]:

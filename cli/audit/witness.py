@@ -150,11 +150,9 @@ def _member(opened: Context, post_quantum: bool) -> WitnessKey:
 
 
 def _own_key(context: typer.Context, file: Path, name: str) -> WitnessKey:
-    from registry import disk
-    from registry.context import IDENTITY_LIMIT
-    from registry.crypto.cosignature import WitnessKey
+    from registry import witnessing
 
-    return WitnessKey.from_pem(name, disk.read(file, IDENTITY_LIMIT), session(context).passphrase_of(file))
+    return witnessing.own_key(name, file, session(context).passphrase_of(file))
 
 
 def _memory(key: Path) -> Path:

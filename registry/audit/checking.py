@@ -7,10 +7,12 @@ which the registry id pins, to the act: so that whoever signed was a member then
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from registry import acts
 from registry.acts import Act
 from registry.audit import document
 from registry.audit.document import MAX_PROOF, Document, Entry, Shown
@@ -21,6 +23,7 @@ from registry.crypto import tlogproof
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
 from registry.crypto.dsse import Envelope
 from registry.crypto.witnessed import Demand
+from registry.decisions import check_signed
 from registry.errors import BadAuthority, Untrusted, WrongRegistry
 from registry.judge import authorised
 from registry.law.law import Law, from_genesis
@@ -84,14 +87,16 @@ def begun(law: Sequence[Entry], registry_id: str) -> Law:
     """The law that these entries are, from the genesis act on, each checked against all before it."""
     found = from_genesis(law[0].raw, registry_id)
     for place, entry in enumerate(law[1:], 1):
-        follow(found, entry.raw, place)
+        with of_law(place):
+            found.follow(entry.raw, -1)
     return found
 
 
-def follow(law: Law, envelope: bytes, place: int) -> None:
-    """Extend by an act whose entry nobody has proven: it is the ``place``-th of the law, from 0."""
+@contextmanager
+def of_law(place: int) -> Iterator[None]:
+    """An error of the block names an act whose entry nobody has proven: the ``place``-th of the law."""
     try:
-        law.follow(envelope, -1)
+        yield
     except Untrusted as error:
         error.on = f"act {place} of the law" + (f", {error.on}" if error.on else "")
         raise
@@ -118,7 +123,10 @@ def _act(law: Law, shown: Document, seq: int) -> Act:
         raise BadAuthority("the act was signed under another law than the one shown", on=f"entry {seq}")
     if act.is_law:
         return law.follow(shown.entry.raw, seq)
-    return authorised(law, shown.entry.raw)
+    authorised(law, shown.entry.raw)
+    if isinstance(act.body, acts.Push):
+        check_signed(law.key_of(act), act, act.body)
+    return act
 
 
 def _in_time(law: Law, after: Shown | None, seq: int, checkpoint: Checkpoint) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from registry import acts, catalog, ledger, refs
 from registry.acts import timestamp
 from registry.audit.scope import scope
-from registry.audit.tallies import Answer, Condition, Record, cut, shown, times, visible, within
+from registry.audit.tallies import Answer, Condition, Record, shown, times, visible, within
 from registry.context import Context
 from registry.crypto import dsse
 from registry.errors import Malformed
@@ -45,10 +45,12 @@ def denied(context: Context, asked: Refused, limit: int = 0) -> Answer:
         sa.func.min(seq).label("first"),
         sa.func.max(seq).label("last"),
     ]
-    query = sa.select(*columns, *counts).where(*conditions).group_by(*columns)
+    groups = sa.func.count().over().label("groups")
+    query = sa.select(*columns, *counts, groups).where(*conditions).group_by(*columns)
+    query = query.order_by(sa.desc("last")).limit(limit or None)
     with reading(context.engine) as connection:
-        found = [dict(row._mapping) for row in connection.execute(query)]
-        kept, more = cut(sorted(found, key=lambda row: -row["last"]), limit)
+        kept = [dict(row._mapping) for row in connection.execute(query)]
+        more = kept[0]["groups"] - len(kept) if kept else 0
         floods = _floods(connection, conditions) if any(not row["code"] for row in kept) else {}
         return Answer(list(_attempts(connection, kept, floods)), more)
 

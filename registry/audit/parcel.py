@@ -18,6 +18,9 @@ _NAMES: Final = frozenset((CHECKPOINT, ENTRIES, LAW, PROOF))
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would keep us waiting
 
 
+_BUFFER: Final = 1 << 20  # bytes
+
+
 class Parcel:
     """The files of an export, open. Nothing of them is believed."""
 
@@ -96,4 +99,4 @@ def _open(directory: int, name: str) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise Malformed("a file of the export is no regular file", on=name)
-    return os.fdopen(descriptor, "rb")
+    return os.fdopen(descriptor, "rb", buffering=_BUFFER)

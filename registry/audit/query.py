@@ -17,7 +17,7 @@ from registry.law.law import Law
 from registry.records import queries
 from registry.records import tables as t
 from registry.records.events import ALLOWED, FAILED, REFUSED
-from registry.records.filters import Filters, Stay, begins, sayings_with
+from registry.records.filters import Filters, Stay, begins, sayings_with, versions_with
 from registry.refs import Reference
 
 NOBODY: Final = "-"  # stands for callers whom no signature proves; no member has this name
@@ -28,7 +28,7 @@ _ACTIONS: Final = frozenset(body.kind for body in get_args(acts.Body)) - {"refus
 _CODES: Final = frozenset(getattr(one, "code", "") for one in vars(errors).values()) - {""}
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 _TEXT = 1000  # characters
-_FEW = 500  # sayings
+_FEW = 500  # sayings, or models
 _ALIKE = 1000  # acts whose digests begin alike
 
 
@@ -183,22 +183,24 @@ def _resolved(connection: sa.Connection, scope: Scope, ref: Reference) -> int | 
 
 
 def _alternatives(connection: sa.Connection, found: Filters) -> Iterator[Filters]:
-    """A digest is of versions, by what is in them, or of acts; both, where two begin alike."""
-    entries = _acts(connection, found.digest) if found.digest else ()
-    if entries:
-        yield replace(found, digest="", not_of=found.digest, entries=entries)
-    yield found
-
-
-def _acts(connection: sa.Connection, digest: str) -> tuple[int, ...]:
-    query = sa.select(t.acts.c.seq).where(begins(t.acts.c.digest, digest)).limit(_ALIKE)
-    return tuple(connection.execute(query).scalars())
+    """A digest is of acts, or of versions by what is in them; where two begin alike, of both."""
+    if not found.digest:
+        yield found
+        return
+    alike = sa.select(t.acts.c.seq).where(begins(t.acts.c.digest, found.digest)).limit(_ALIKE)
+    entries = tuple(connection.execute(alike).scalars())
+    versions = list(connection.execute(versions_with(found.digest)))
+    if entries or not versions:
+        yield replace(found, digest="", not_of=found.digest if versions else "", entries=entries)
+    if versions:
+        models = sorted({model for model, _ in versions})
+        yield found.also("place", models) if len(models) <= _FEW else found
 
 
 def canonical(query: Query, wanted: list[Filters]) -> list[Any]:
-    """What makes two searches the same: the conditions, the words for the times, and the order."""
-    times = [query.spoken] if query.spoken else [wanted[0].since, wanted[0].until]
-    last = wanted[-1]
-    equal = sorted((name, sorted(values)) for name, values in last.equal.items() if name != "saying")
-    words = query.text.casefold()
-    return [equal, last.within, query.team, words, last.digest, times, query.sort, query.reverse]
+    """What makes two searches the same: what is asked, the version that an alias named, and the order."""
+    first = wanted[0]
+    times = [query.spoken] if query.spoken else [first.since, first.until]
+    numbers = sorted(first.equal.get("number", ()))
+    asked = [query.actor, query.team, sorted(query.actions), query.on, query.outcome, query.version]
+    return [*asked, query.digest, query.text, numbers, times, query.sort, query.reverse]

@@ -12,12 +12,13 @@ from typing import Any
 
 from registry import acts
 from registry.audit import document
-from registry.audit.checking import check_registry, follow
+from registry.audit.checking import check_registry, of_law
 from registry.audit.document import MAX_RANGE, Range
 from registry.audit.exporting import CHECKPOINT, ENTRIES, LAW, PROOF, SINCE
 from registry.audit.parcel import Parcel, opened
-from registry.audit.replayed import enact, replay
+from registry.audit.replayed import Replay
 from registry.audit.seenby import witnesses
+from registry.audit.verify.lawful import Lawful
 from registry.crypto import dsse, merkle
 from registry.crypto.checkpoint import MAX_NOTE, Checkpoint, open_checkpoint, origin_of
 from registry.crypto.frontier import Frontier
@@ -63,7 +64,8 @@ def check_range(
     with opened(path) as parcel:
         said = document.read(parcel.read(PROOF, MAX_RANGE), Range, MAX_RANGE)
         check_registry(said.registry, registry_id)
-        law = _law(parcel, registry_id)
+        lawful = _lawful(parcel, registry_id)
+        law = lawful.law
         note = parcel.note(CHECKPOINT, MAX_NOTE)
         new = open_checkpoint(note, origin_of(registry_id), law.ledger)
         old = _old(parcel, law, new)
@@ -71,9 +73,10 @@ def check_range(
             _check_held(open_checkpoint(held, new.origin, law.ledger), old)
         tree = _joint(law, said, old, new)
         seen = witnesses(demand, note, new.origin, law.ledger, said.witnessed, new.size)
-        enact(parcel, law, old.size, new.size)
+        entries = Replay(parcel, lawful, old.size, new.size)
+        entries.enact()
         first = last = ""
-        for act in replay(parcel, law, tree, new.size, progress):
+        for act in entries.acts(tree, progress):
             first, last = first or act.header.time, act.header.time
     if (tree.size, tree.root()) != (new.size, new.root):
         raise BadProof("the entries are not those of the checkpoint", on=f"entries {old.size} to {new.size}")
@@ -83,7 +86,7 @@ def check_range(
     )
 
 
-def _law(parcel: Parcel, registry_id: str) -> Law:
+def _lawful(parcel: Parcel, registry_id: str) -> Lawful:
     """The law before the range; of a range from the beginning, the genesis act, which is its first entry."""
     if not parcel.has_since and next(parcel.lines(LAW), None) is not None:
         raise Malformed("the export shows a law before its beginning", on=LAW)
@@ -91,13 +94,14 @@ def _law(parcel: Parcel, registry_id: str) -> Law:
     genesis = next(lines, None)
     if genesis is None:
         raise Malformed("the export has no genesis act", on=LAW if parcel.has_since else ENTRIES)
-    law = from_genesis(genesis, registry_id)
     document.entry(genesis)
+    lawful = Lawful(from_genesis(genesis, registry_id))
     if parcel.has_since:
         for place, line in enumerate(lines, 1):
             document.entry(line)
-            follow(law, line, place)
-    return law
+            with of_law(place):
+                lawful.follow(line, 0)  # where it lies nobody says: before the range
+    return lawful
 
 
 def _old(parcel: Parcel, law: Law, new: Checkpoint) -> Checkpoint:

@@ -1,8 +1,8 @@
 """The entries of an export replayed, in two passes over the file.
 
-The first finds the acts of the law among them and extends the law by each; the second verifies every entry
-under the law of its place, and lets the tree grow by it. What the file says in the second pass alone counts:
-bytes that change between the two are refused, like those that were wrong from the beginning.
+The first finds the acts of the law among them and extends the law by each; the second judges every entry
+under the law of its place, and lets the tree grow by it. What the file holds in the second pass is what the
+root is compared with, so an act of the law has to be the very bytes in both.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from registry import acts
 from registry.acts import Act
 from registry.audit.exporting import ENTRIES
 from registry.audit.parcel import Parcel
-from registry.crypto import dsse, merkle
+from registry.audit.verify.judging import Judge
+from registry.audit.verify.lawful import Lawful
+from registry.audit.verify.reading import Reader
+from registry.crypto import merkle
 from registry.crypto.frontier import Frontier
 from registry.errors import BadAuthority, BadProof, Malformed, Untrusted
-from registry.judge import authorised
-from registry.law.law import Law, from_genesis
 from registry.progress import Progress
 
 _LAW: Final = frozenset(f"{acts.PREDICATE_BASE}{kind}/v1" for kind in acts.LAW)
@@ -35,58 +36,53 @@ class _Statement(msgspec.Struct):
     kind: str = msgspec.field(name="predicateType")
 
 
-def enact(parcel: Parcel, law: Law, start: int, end: int) -> None:
-    """Extend the law by its acts among the entries ``start`` up to ``end``. Raises Untrusted."""
-    seq = start
-    for line in parcel.lines(ENTRIES):
-        if seq == end:
-            raise BadProof("the export has more entries than its checkpoints say", on=f"entry {seq}")
-        with _named(seq):
-            if _is_law(line) and seq:
-                law.follow(line, seq)
-        seq += 1
-    if seq != end:
-        raise BadProof("entries are missing at the end of the export", on=f"{seq} of {end}")
+class Replay:
+    """The entries ``start`` up to ``end`` of an export, under a law that has come as far as the first."""
 
+    def __init__(self, parcel: Parcel, lawful: Lawful, start: int, end: int) -> None:
+        self._parcel, self._lawful = parcel, lawful
+        self._start, self._end = start, end
+        self._leaves: dict[int, bytes] = {}  # of the acts of the law in the range
 
-def replay(parcel: Parcel, law: Law, tree: Frontier, end: int, progress: Progress) -> Iterator[Act]:
-    """Every entry from the tree's edge up to ``end``, verified; the tree grows by each. Raises Untrusted."""
-    progress.begin("checking entries", parcel.size(ENTRIES))
-    for line in parcel.lines(ENTRIES):
-        with _named(tree.size):
-            if tree.size == end:
-                raise BadProof("the export grew while it was read")
-            act = _verified(law, line, tree.size)
-        tree.append(merkle.leaf_hash(line))
-        progress.advance(len(line) + 1)
-        yield act
-    progress.end()
+    def enact(self) -> None:
+        """The first pass. Raises Untrusted."""
+        seq = self._start
+        for line in self._parcel.lines(ENTRIES):
+            if seq == self._end:
+                raise BadProof("the export has more entries than its checkpoints say", on=f"entry {seq}")
+            with _named(seq):
+                if _is_law(line):
+                    self._leaves[seq] = merkle.leaf_hash(line)
+                    if seq:  # the law begins with the genesis act
+                        self._lawful.follow(line, seq)
+            seq += 1
+        if seq != self._end:
+            raise BadProof("entries are missing at the end of the export", on=f"{seq} of {self._end}")
+
+    def acts(self, tree: Frontier, progress: Progress) -> Iterator[Act]:
+        """The second pass: every act, judged; the tree has grown by it then. Raises Untrusted."""
+        judge, reader = Judge(self._lawful), Reader()
+        progress.begin("checking entries", self._parcel.size(ENTRIES))
+        for line in self._parcel.lines(ENTRIES):
+            leaf, seq = merkle.leaf_hash(line), tree.size
+            with _named(seq):
+                entry = reader.read(line)
+                if entry.act.is_law and self._leaves.get(seq) != leaf:
+                    raise BadAuthority("an act of the law says now what it did not say before")
+                judge.check(entry, line, seq)
+            tree.append(leaf)
+            progress.advance(len(line) + 1)
+            yield entry.act
+        progress.end()
 
 
 def _is_law(line: bytes) -> bool:
-    """Whether the entry says that it is an act of the law. What lies here the second pass finds out."""
+    """Whether the entry says that it is an act of the law. Where that is a lie, the second pass finds it."""
     try:
         envelope = msgspec.json.decode(line, type=_Envelope)
         return msgspec.json.decode(envelope.payload, type=_Statement).kind in _LAW
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"an entry does not parse: {error}") from error
-
-
-def _verified(law: Law, line: bytes, seq: int) -> Act:
-    """The act, signed by who had the right to it under the law of its place, which is the newest one then."""
-    if seq == 0:
-        from_genesis(line, law.registry_id)
-        return law.admitted(dsse.Envelope.from_bytes(line))
-    act = authorised(law, line)
-    if isinstance(act.body, acts.Genesis):
-        raise BadAuthority("the genesis act stands in the ledger twice")
-    position = law.position(act)
-    newest = position == law.state.position or law.entry(position + 1) >= seq
-    if law.entry(position) >= seq or not newest:
-        raise BadAuthority("the act was admitted under another law than the newest", on=act.kind)
-    if act.is_law and law.entry(position + 1) != seq:
-        raise BadAuthority("an act of the law stands in the ledger twice", on=act.kind)
-    return act
 
 
 @contextmanager

@@ -178,4 +178,4 @@ def _meets(one: Event, filters: Filters) -> bool:
         "outcome": one.outcome,
         "code": one.code,
     }
-    return all(said[name] in values for name, values in filters.equal.items())
+    return all(said[name] in values for name, values in filters.equal.items() if name in said)

@@ -7,20 +7,19 @@ act that several rights allow counts for each of them, so what is called unused 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from registry.acts import timestamp
 from registry.audit.scope import scope
-from registry.audit.spans import ADMIN, active, common, inside
+from registry.audit.spans import ADMIN, Span, active, common, inside
 from registry.audit.tallies import Answer, Record, cut, parts, times
-from registry.audit.usage import Holder, Usage, floor
+from registry.audit.usage import Holder, Right, Usage, floor
 from registry.context import Context
 from registry.errors import InvalidInput
-from registry.law import rights
 from registry.law.law import Law
 from registry.law.state import ROOT
 from registry.records.database import reading
@@ -30,26 +29,14 @@ LONGEST: Final = 36_500  # days
 _DAY: Final = 10  # characters of a time
 
 
-@dataclass(frozen=True)
-class Right:
-    """A right that stands: by a grant to a member or a team, or as an admin, on "/".
-
-    ``granted`` is the entry that gave it. ``used`` is the newest entry that it allowed, 0 for none.
-    """
-
-    action: str
-    target: str
-    grantee: str
-    kind: str  # "member", "team" or "admin"
-    granted: int
-    until: str | None
-    holders: tuple[Holder, ...]
-    used: int = 0
+class _Unused(NamedTuple):
+    right: Right
+    used: int  # the newest entry that it allowed, 0 for none
 
     @property
-    def idle(self) -> int:
+    def since(self) -> int:
         """The entry since which nobody used it."""
-        return max(self.granted, self.used)
+        return max(self.right.granted, self.used)
 
 
 def stale_grants(context: Context, days: int, limit: int = 0) -> Answer:
@@ -64,14 +51,11 @@ def stale_grants(context: Context, days: int, limit: int = 0) -> Answer:
     cutoff = timestamp(now - timedelta(days=days))
     standing = [one for one in _standing(law, timestamp(now)) if seen.sees(one.target, one.grantee)]
     with reading(context.engine) as connection:
-        granted = times(connection, (one.granted for one in standing))
-        old = [one for one in standing if granted.get(one.granted, "") < cutoff]
-        usage = Usage(connection, {holder.name for one in old for holder in one.holders})
-        found = sorted(_unused(connection, usage, old, cutoff), key=lambda one: (one.idle, one.target))
+        begin = floor(connection, cutoff[:_DAY])
+        usage, found = _unused(connection, standing, cutoff, begin)
+        found.sort(key=lambda one: (one.since, one.right[:3]))
         kept, more = cut(found, limit)
-        told = [
-            replace(one, used=usage.last(one.action, one.target, one.holders, one.granted, 0)) for one in kept
-        ]
+        told = [_ever(usage, one) for one in kept]
         return Answer(list(_rows(connection, told, now)), more)
 
 
@@ -79,68 +63,90 @@ def _standing(law: Law, time: str) -> Iterator[Right]:
     """The rights that somebody holds at this time."""
     state = law.state
     for name in sorted(state.admins()):
-        span = active(state, name)[-1]
-        start = law.entry(span.start)
+        start = law.entry(active(state, name)[-1].start)
         yield Right(ADMIN, ROOT, name, "admin", start, None, (Holder(name, start, None),))
-    for target in sorted(state.grants):
-        for grantee in sorted(state.grants[target]):
+
+    @cache
+    def holders(grantee: str) -> tuple[Holder, ...]:
+        return tuple(_holders(law, grantee))
+
+    for target, grantees in state.grants.items():
+        for grantee in grantees:
             team = grantee in state.teams
-            holders = _holders(law, grantee)
             if not team and not state.active(grantee):
                 continue
-            for action, term in rights.terms(state, grantee, target).items():
-                if term.lasts(time):
-                    since = law.entry(state.grants[target][grantee][action].since())
-                    kind = "team" if team else "member"
-                    yield Right(action, target, grantee, kind, since, term.until, holders)
+            kind = "team" if team else "member"
+            for action, timeline in grantees[grantee].items():
+                term = timeline.at()
+                if term is not None and term.lasts(time):
+                    since = law.entry(timeline.since())
+                    yield Right(action, target, grantee, kind, since, term.until, holders(grantee))
 
 
-def _holders(law: Law, grantee: str) -> tuple[Holder, ...]:
+def _holders(law: Law, grantee: str) -> Iterator[Holder]:
     """Who holds what is granted to ``grantee``, and between which entries."""
     state = law.state
     if grantee not in state.teams:
-        return tuple(Holder.of(law, grantee, span) for span in active(state, grantee))
-    return tuple(
-        Holder.of(law, name, span)
-        for name in state.teams[grantee]
-        for span in common(inside(state, grantee, name), active(state, name))
-    )
+        yield from (_holder(law, grantee, span) for span in active(state, grantee))
+        return
+    for name in state.teams[grantee]:
+        for span in common(inside(state, grantee, name), active(state, name)):
+            yield _holder(law, name, span)
 
 
-def _unused(connection: sa.Connection, usage: Usage, old: list[Right], cutoff: str) -> Iterator[Right]:
-    """Those of the rights that nobody used since ``cutoff``."""
-    begin = floor(connection, cutoff[:_DAY])
-    used = {one: usage.last(one.action, one.target, one.holders, one.granted, begin) for one in old}
-    when = times(connection, (seq for seq in used.values() if seq >= begin))
-    for one, seq in used.items():
-        if when.get(seq, "") < cutoff:
-            yield replace(one, used=seq)
+def _holder(law: Law, name: str, span: Span) -> Holder:
+    return Holder(name, law.entry(span.start), None if span.end is None else law.entry(span.end))
 
 
-def _rows(connection: sa.Connection, found: list[Right], now: datetime) -> Iterator[Record]:
-    when = times(connection, (seq for one in found for seq in (one.granted, one.used)))
-    by = _actors(connection, found)
-    for one in found:
-        last = when.get(one.used) if one.used else None
+def _unused(
+    connection: sa.Connection, standing: list[Right], cutoff: str, begin: int
+) -> tuple[Usage, list[_Unused]]:
+    """Those of the rights that nobody used since ``cutoff``; no entry before ``begin`` is of that time."""
+    granted = times(connection, (one.granted for one in standing if one.granted >= begin))
+    old = [one for one in standing if granted.get(one.granted, "") < cutoff]
+    usage = Usage(connection, old)
+    used = [_Unused(one, usage.last(one)) for one in old]
+    when = times(connection, (one.used for one in used if one.used >= begin))
+    unused = [one for one in used if when.get(one.used, "") < cutoff]
+
+    def promoted(right: Right) -> bool:
+        seq = usage.promoted(right, begin - 1)
+        return bool(seq) and times(connection, [seq]).get(seq, "") >= cutoff
+
+    return usage, [one for one in unused if one.right.action != "promote" or not promoted(one.right)]
+
+
+def _ever(usage: Usage, one: _Unused) -> _Unused:
+    """With the pushes of all times by which a right to promote was used."""
+    if one.right.action != "promote":
+        return one
+    return one._replace(used=max(one.used, usage.promoted(one.right, one.used)))
+
+
+def _rows(connection: sa.Connection, found: list[_Unused], now: datetime) -> Iterator[Record]:
+    seqs = sorted({seq for one in found for seq in (one.right.granted, one.used)})
+    when, by = times(connection, seqs), _actors(connection, seqs)
+    for right, used in found:
+        last = when.get(used) if used else None
         yield {
-            "grantee": one.grantee,
-            "kind": one.kind,
-            "action": one.action,
-            "on": one.target,
-            "granted": when.get(one.granted),
-            "granted_by": by.get(one.granted),
-            "until": one.until,
+            "grantee": right.grantee,
+            "kind": right.kind,
+            "action": right.action,
+            "on": right.target,
+            "granted": when.get(right.granted),
+            "granted_by": by.get(right.granted),
+            "until": right.until,
             "last_used": last,
-            "last_used_by": by.get(one.used) if one.used else None,
-            "days": _days(last or when.get(one.granted), now),
-            "entry": one.granted,
+            "last_used_by": by.get(used) if used else None,
+            "days": _days(last or when.get(right.granted), now),
+            "entry": right.granted,
         }
 
 
-def _actors(connection: sa.Connection, found: list[Right]) -> dict[int, str]:
+def _actors(connection: sa.Connection, seqs: list[int]) -> dict[int, str]:
     query = sa.select(events.c.seq, events.c.member)
     actors: dict[int, str] = {}
-    for part in parts(sorted({seq for one in found for seq in (one.granted, one.used)})):
+    for part in parts(seqs):
         actors.update((seq, name) for seq, name in connection.execute(query.where(events.c.seq.in_(part))))
     return actors
 

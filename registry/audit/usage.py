@@ -2,121 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from registry import acts, ledger
-from registry.audit.spans import ADMIN, Span
-from registry.audit.tallies import CHUNK, Condition, within
+from registry.audit.spans import ADMIN
+from registry.audit.tallies import Condition, within
 from registry.crypto import dsse
 from registry.errors import Malformed
-from registry.law.law import Law
 from registry.law.state import ROOT
 from registry.records.event_tables import activity, events
 from registry.records.events import ALLOWED
 
 # Which acts a right is for. 'grant' opens as well, but whoever only reads needs 'pull' alone. A push that
-# moves an alias needs 'promote', too; see ``_aliased``.
+# moves an alias needs 'promote', too: see ``Usage.promoted``.
 USES: Final[Mapping[str, tuple[str, ...]]] = {
     "pull": ("pull",),
     "push": ("push", "create"),
     "promote": ("alias", "yank"),
     "grant": ("grant", "revoke", "rotate", "create"),
 }
+_ANY: Final = "any"  # what an admin may do
 _PUSH: Final = acts.Push.kind
-_Key = tuple[str, str, str]  # member, action, place
+_Use = tuple[str, str]  # action, and target: a model, "NS/" with all in it, or "/"
+_Field = sa.ColumnElement[str]
+_Where = Callable[[_Field, _Field, _Field], Iterator[Condition]]
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(NamedTuple):
     """A member who held a right by their own grants, or a team's, from one entry up to another."""
 
     name: str
     start: int
     end: int | None
 
-    @classmethod
-    def of(cls, law: Law, name: str, span: Span) -> Holder:
-        """The holder throughout a span of the law."""
-        return cls(name, law.entry(span.start), None if span.end is None else law.entry(span.end))
+
+class Right(NamedTuple):
+    """A right that stands: by a grant to a member or a team, or as an admin, on "/".
+
+    ``granted`` is the entry that gave it.
+    """
+
+    action: str
+    target: str
+    grantee: str
+    kind: str  # "member", "team" or "admin"
+    granted: int
+    until: str | None
+    holders: tuple[Holder, ...]
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The kinds of act that it is for."""
+        return (_ANY,) if self.action == ADMIN else USES[self.action]
 
 
 class Usage:
-    """The newest allowed act of some members, by action and place; a namespace counts what lies in it."""
+    """When rights were last used."""
 
-    def __init__(self, connection: sa.Connection, names: Collection[str]) -> None:
+    def __init__(self, connection: sa.Connection, rights: Iterable[Right]) -> None:
         self._connection = connection
-        self._newest: dict[_Key, int] = {}
-        for name, action, place, last in connection.execute(_newest(names)).all():
-            for used, target in ((action, place), (action, _namespace(place)), (ADMIN, ROOT)):
-                key = name, used, target
-                if self._newest.get(key, -1) < last:
-                    self._newest[key] = last
+        self._aliased: dict[int, bool] = {}
+        wanted: dict[_Use, set[tuple[Holder, ...]]] = defaultdict(set)
+        for right in rights:
+            for use in (*right.uses, *((_PUSH,) if right.action == "promote" else ())):
+                wanted[use, right.target].add(right.holders)
+        self._newest = _newest(connection, wanted)
 
-    def last(self, action: str, target: str, holders: Iterable[Holder], after: int, floor: int) -> int:
-        """The newest entry after ``after`` that the right allowed one of its holders, 0 for none.
+    def last(self, right: Right) -> int:
+        """The newest entry that the right allowed since it was granted, 0 for none.
 
-        Only entries from ``floor`` on have to be found.
+        Pushes that moved an alias are left out.
         """
-        return max((self._last(action, target, one, after, floor) for one in holders), default=0)
-
-    def _last(self, action: str, target: str, holder: Holder, after: int, floor: int) -> int:
-        begin, end = max(after, holder.start), holder.end
-        if end is not None and end <= floor:
-            return 0
         found = 0
-        for use in USES.get(action, (action,)):
-            last = self._newest.get((holder.name, use, target), 0)
-            if end is not None and last >= end:
-                last = self._before(holder.name, use, target, begin, end)
-            found = max(found, last if last > begin else 0)
-        if action == "promote" and (found < floor or not floor):
-            found = max(found, self._aliased(holder, target, max(begin, found, floor - 1)))
+        for use in right.uses:
+            if newest := self._newest.get((use, right.target)):
+                for holder in right.holders:
+                    if holder.name in newest:
+                        found = max(found, self._last(right, holder, use, newest[holder.name]))
         return found
 
-    def _before(self, name: str, action: str, target: str, begin: int, end: int) -> int:
-        """The newest act between two entries, both excluded, of somebody who went on acting elsewhere."""
-        where = [*_by(name, target), events.c.seq > begin, events.c.seq < end]
-        if action != ADMIN:
-            where.append(events.c.action == action)
-        query = sa.select(sa.func.max(events.c.seq)).where(*where)
-        return self._connection.execute(query).scalar() or 0
-
-    def _aliased(self, holder: Holder, target: str, begin: int) -> int:
-        """The newest push after an entry that moved an alias."""
-        if self._newest.get((holder.name, _PUSH, target), 0) <= begin:
+    def _last(self, right: Right, holder: Holder, use: str, last: int) -> int:
+        begin = max(right.granted, holder.start)
+        if last <= begin:
             return 0
+        if holder.end is None or last < holder.end:
+            return last
+        return self._between(holder, use, right.target, begin)
+
+    def _between(self, holder: Holder, use: str, target: str, begin: int) -> int:
+        """The newest act of somebody who left the team and went on acting, from before they left."""
+        where = [*_by(holder.name, target), events.c.seq > begin, events.c.seq < holder.end]
+        if use != _ANY:
+            where.append(events.c.action == use)
+        return self._connection.execute(sa.select(sa.func.max(events.c.seq)).where(*where)).scalar() or 0
+
+    def promoted(self, right: Right, after: int) -> int:
+        """The newest push after an entry that the right allowed to move an alias, 0 for none."""
+        found = 0
+        pushed = self._newest.get((_PUSH, right.target), {})
+        for holder in right.holders:
+            begin = max(right.granted, holder.start, after, found)
+            if pushed.get(holder.name, 0) > begin:
+                found = next(filter(self._moved, self._pushes(holder, right.target, begin)), found)
+        return found
+
+    def _pushes(self, holder: Holder, target: str, begin: int) -> Iterable[int]:
+        """Newest first."""
         where = [*_by(holder.name, target), events.c.action == _PUSH, events.c.seq > begin]
         if holder.end is not None:
             where.append(events.c.seq < holder.end)
         query = sa.select(events.c.seq).where(*where).order_by(events.c.seq.desc())
-        pushes = self._connection.execute(query).scalars().all()
-        return next((seq for seq in pushes if self._moved(seq)), 0)
+        return self._connection.execute(query).scalars().all()
 
-    def _moved(self, seq: int) -> int:
-        """How many aliases a push moved. One that does not read moved none: 'verify' finds it."""
-        try:
-            envelope = dsse.Envelope.from_bytes(ledger.entry(self._connection, seq).envelope)
-            body = acts.decode(envelope.payload).body
-        except Malformed:
-            return 0
-        return len(body.aliases) if isinstance(body, acts.Push) else 0
+    def _moved(self, seq: int) -> bool:
+        """Whether a push moved an alias. One that does not read moved none: 'verify' finds it."""
+        if seq not in self._aliased:
+            self._aliased[seq] = _moves(self._connection, seq)
+        return self._aliased[seq]
 
 
-def _newest(names: Collection[str]) -> sa.Select[Any]:
-    by = (activity.c.member, activity.c.action, activity.c.place)
-    query = sa.select(*by, sa.func.max(activity.c.last)).where(activity.c.outcome == ALLOWED)
-    if len(names) <= CHUNK:
-        query = query.where(activity.c.member.in_(sorted(names)))
-    return query.group_by(*by)
+def _moves(connection: sa.Connection, seq: int) -> bool:
+    try:
+        envelope = dsse.Envelope.from_bytes(ledger.entry(connection, seq).envelope)
+        body = acts.decode(envelope.payload).body
+    except Malformed:
+        return False
+    return isinstance(body, acts.Push) and bool(body.aliases)
 
 
-def _namespace(place: str) -> str:
-    """The namespace of a place, the place itself where it is in none: names of members are no namespaces."""
-    return f"{place.partition('/')[0]}/" if "/" in place else place
+def _newest(
+    connection: sa.Connection, wanted: Mapping[_Use, set[tuple[Holder, ...]]]
+) -> dict[_Use, dict[str, int]]:
+    """The newest allowed act of every use by each of its holders, where there is one."""
+    sorts: dict[Any, list[_Use]] = defaultdict(list)
+    for use in wanted:
+        sorts[_everywhere if use[0] == _ANY else _below if use[1].endswith("/") else _there].append(use)
+    found: dict[_Use, dict[str, int]] = defaultdict(dict)
+    for where, uses in sorts.items():
+        names = (_names(wanted[use]) for use in uses)
+        # in UTF-8 "0" follows "/": what lies between is in the namespace
+        asked = [
+            [at, *use, f"{use[1][:-1]}0", who] for at, (use, who) in enumerate(zip(uses, names, strict=True))
+        ]
+        for at, name, last in connection.execute(_lookup(connection, where), {"asked": json.dumps(asked)}):
+            found[uses[at]][name] = last
+    return found
+
+
+def _names(holders: set[tuple[Holder, ...]]) -> list[str]:
+    return list(dict.fromkeys(holder.name for some in holders for holder in some))
+
+
+def _lookup(connection: sa.Connection, where: _Where) -> sa.Select[Any]:
+    """Many questions in one query, each with a list of members: every one reads a short range of an index."""
+    asked = sa.bindparam("asked", type_=sa.Text)
+    value, name = sa.column("value", sa.JSON), sa.column("value", sa.Text)
+    if connection.dialect.name == "postgresql":
+        each = sa.func.json_array_elements(sa.cast(asked, sa.JSON)).table_valued(value).alias("asked")
+        who = sa.func.json_array_elements_text(_field(each, "->", 4)).table_valued(name).alias("who")
+    else:
+        each = sa.func.json_each(asked).table_valued(value).alias("asked")
+        who = sa.func.json_each(_field(each, "->>", 4)).table_valued(name).alias("who")
+    at, action, target, beyond = (_field(each, "->>", field) for field in range(4))
+    newest = (
+        sa.select(sa.func.max(activity.c.last))
+        .where(
+            activity.c.outcome == ALLOWED, activity.c.member == who.c.value, *where(action, target, beyond)
+        )
+        .correlate(each, who)
+        .scalar_subquery()
+    )
+    found = (
+        sa.select(sa.cast(at, sa.Integer).label("at"), who.c.value.label("name"), newest.label("last"))
+        .select_from(each.join(who.lateral() if connection.dialect.name == "postgresql" else who, sa.true()))
+        .subquery()
+    )
+    return sa.select(found).where(found.c.last.is_not(None))
+
+
+def _field(table: Any, operator: str, at: int) -> sa.ColumnElement[str]:
+    return table.c.value.op(operator, return_type=sa.Text())(sa.literal_column(str(at)))  # type: ignore[no-any-return]
+
+
+def _there(action: _Field, target: _Field, _beyond: _Field) -> Iterator[Condition]:
+    yield activity.c.action == action
+    yield activity.c.place == target
+
+
+def _below(action: _Field, target: _Field, beyond: _Field) -> Iterator[Condition]:
+    yield activity.c.action == action
+    yield activity.c.place >= target
+    yield activity.c.place < beyond
+
+
+def _everywhere(_action: _Field, _target: _Field, _beyond: _Field) -> Iterator[Condition]:
+    yield from ()
 
 
 def _by(name: str, target: str) -> list[Condition]:

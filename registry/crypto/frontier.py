@@ -34,6 +34,11 @@ class Frontier:
         self.size = size
         self._hashes = list(subtrees)
 
+    @property
+    def subtrees(self) -> tuple[bytes, ...]:
+        """What another one of this size is made of."""
+        return tuple(self._hashes)
+
     def append(self, leaf: bytes) -> None:
         """One more leaf, by its hash: every subtree that it completes is folded."""
         size = self.size

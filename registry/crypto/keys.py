@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +26,7 @@ from registry.errors import BadSignature, InvalidIdentity, Malformed
 _HINT = "openssl ecparam -genkey -name prime256v1 makes a private key, openssl ec -pubout its public half"
 MAX_PUBLIC = 4096  # bytes of a public key, in DER or PEM
 _HASHES: dict[str, HashAlgorithm] = {"secp256r1": SHA256(), "secp384r1": SHA384(), "secp521r1": SHA512()}
+_ALGORITHMS = {curve: ec.ECDSA(algorithm) for curve, algorithm in _HASHES.items()}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class VerifyingKey:
         """Read a PEM public key of a person's own (RFC 7468 section 13). Raises InvalidIdentity."""
         return cls.of(_load(load_pem_public_key, pem))
 
+    @cached_property
+    def _algorithm(self) -> ec.ECDSA:
+        return _ALGORITHMS[self._key.curve.name]
+
     @property
     def keyid(self) -> str:
         """Hexadecimal SHA-256 of ``spki``."""
@@ -73,7 +79,7 @@ class VerifyingKey:
     def verify(self, sig: bytes, data: bytes) -> None:
         """Return if ``sig`` is this key's signature over ``data``; raise BadSignature otherwise."""
         try:
-            self._key.verify(sig, data, ec.ECDSA(_HASHES[self._key.curve.name]))
+            self._key.verify(sig, data, self._algorithm)
         except InvalidSignature as error:
             raise BadSignature("the signature does not verify", on=f"key {self.keyid}") from error
 

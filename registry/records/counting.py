@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from registry.records import tables as t
 from registry.records.events import ALLOWED
-from registry.records.filters import Filters, across, events_of, inside
+from registry.records.filters import Filters, across, aside, events_of, inside
 
 DAY = 10  # characters of a time
+KEY = ("member", "day", "action", "outcome", "code", "place", "number", "saying")
 
 
 def grouped(
@@ -40,7 +41,10 @@ def _queries(dialect: str, filters: Filters, by: str | None) -> Iterator[sa.Sele
         return
     yield _summed(inside(filters, dialect, by), a.acts, a.outcome)
     if not filters.exact:
-        divided = joined(events_of(filters, dialect), spans(across(filters, dialect)))
+        rows = across(filters, dialect).add_columns(*(a[name] for name in (*KEY, "first", "last")))
+        divided = of_rows(
+            events_of(filters, dialect, by_member=True), rows.distinct().cte("divided"), dialect
+        )
         yield _summed(_valued(divided, by), sa.literal_column("1"), e.outcome)
 
 
@@ -56,7 +60,7 @@ def _summed(
     """Sums by the columns that the query has."""
     others = sa.case((outcome == ALLOWED, 0), else_=acts)
     by = list(query.inner_columns)
-    sums = query.add_columns(sa.func.sum(acts), sa.func.sum(others))
+    sums = query.add_columns(*(sa.func.sum(one, type_=sa.BigInteger()) for one in (acts, others)))
     return sums.group_by(*by) if by else sums
 
 
@@ -65,19 +69,10 @@ def day_of(time: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return sa.func.substr(time, sa.literal_column("1"), sa.literal_column(str(DAY)))
 
 
-def spans(divided: sa.Select[Any]) -> sa.CTE:
-    """Rows of ``activity`` put together by member and day: the entries among which their events are."""
-    a = t.activity.c
-    columns = (a.member, a.day, sa.func.min(a.first).label("low"), sa.func.max(a.last).label("high"))
-    return divided.add_columns(*columns).group_by(a.member, a.day).cte("spans")
-
-
-def joined(events: sa.Select[Any], spans: sa.CTE) -> sa.Select[Any]:
-    """The events within spans, each once: it has one member and one day."""
+def of_rows(events: sa.Select[Any], rows: sa.FromClause, dialect: str) -> sa.Select[Any]:
+    """The events that rows of ``activity`` count: each is in one of them."""
     e = t.events.c
-    within = (
-        e.member == spans.c.member,
-        e.seq.between(spans.c.low, spans.c.high),
-        day_of(e.time) == spans.c.day,
-    )
-    return events.join(spans, sa.and_(*within))
+    looked_up = [e.member == rows.c.member, e.seq.between(rows.c.first, rows.c.last)]
+    others = [e[name] if dialect != "sqlite" else aside(e[name]) for name in KEY[2:]]
+    same = [column == rows.c[name] for column, name in zip(others, KEY[2:], strict=True)]
+    return events.join(rows, sa.and_(*looked_up, day_of(e.time) == rows.c.day, *same))

@@ -72,10 +72,14 @@ class Filters:
         return not (self.text or self.digest or self.not_of or self.equal.keys() & _UNINDEXED)
 
 
-def events_of(filters: Filters, dialect: str) -> sa.Select[Any]:
-    """The events that match, of which a caller chooses the columns, order and number."""
+def events_of(filters: Filters, dialect: str, *, by_member: bool = False) -> sa.Select[Any]:
+    """The events that match, of which a caller chooses the columns, order and number.
+
+    ``by_member``: it will join them to something that names members, by whom they are to be looked up.
+    """
     e = t.events
-    conditions = [*_alike(e, filters, dialect), *_bounded(e.c.seq, filters)]
+    hidden = frozenset(filters.equal) if by_member and dialect == "sqlite" else frozenset[str]()
+    conditions = [*_alike(e, filters, dialect, hidden), *_bounded(e.c.seq, filters)]
     if filters.since:
         conditions.append(e.c.time >= filters.since)
     if filters.until:
@@ -101,15 +105,15 @@ def inside(filters: Filters, dialect: str, by: str | None = None) -> sa.Select[A
     # SQLite does not know how many rows have a value. Left alone it reads the rows of an action one by one,
     # or all rows in the order of the groups, where no index holds what else is asked of them.
     steered = dialect == "sqlite" and by is not None
-    aside = frozenset({"action"}) if steered and by in ("member", "place") else frozenset[str]()
-    conditions = [*_alike(a, filters, dialect, aside), *_days(filters)]
+    hidden = frozenset({"action"}) if steered and by != "action" else frozenset[str]()
+    conditions = [*_alike(a, filters, dialect, hidden), *_days(filters)]
     if filters.low:
         conditions.append(a.c.first >= filters.low)
     if filters.high is not None:
         conditions.append(a.c.last < filters.high)
     query = sa.select()
     if by is not None:
-        query = sa.select(_aside(a.c[by]) if steered and not filters.indexed else a.c[by])
+        query = sa.select(aside(a.c[by]) if steered and not filters.indexed else a.c[by])
     if filters.stays is None:
         return query.select_from(a).where(*conditions)
     stays = _stays(filters.stays)
@@ -117,7 +121,7 @@ def inside(filters: Filters, dialect: str, by: str | None = None) -> sa.Select[A
     return query.select_from(a.join(stays, sa.and_(*stayed))).where(*conditions)
 
 
-def _aside(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def aside(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The same value, for which SQLite takes no index (https://sqlite.org/optoverview.html, 9.1)."""
     return sa.UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
@@ -161,21 +165,21 @@ def across(filters: Filters, dialect: str) -> sa.Select[Any]:
 
 
 def _alike(
-    table: sa.Table, filters: Filters, dialect: str, aside: frozenset[str] = frozenset()
+    table: sa.Table, filters: Filters, dialect: str, hidden: frozenset[str] = frozenset()
 ) -> list[Condition]:
     """The conditions that hold for all events of a row of ``activity``, or for none."""
     found = []
     for name, values in filters.equal.items():
-        column = _aside(table.c[name]) if name in aside else table.c[name]
+        column = aside(table.c[name]) if name in hidden else table.c[name]
         found.append(column == values[0] if len(values) == 1 else column.in_(values))
     if filters.within:  # names are ordered by their bytes, and "0" is next after "/"
         found.append(sa.and_(table.c.place >= filters.within, table.c.place < f"{filters.within[:-1]}0"))
     if filters.text:
         found.append(table.c.saying.in_(_sayings(filters.text, dialect)))
     if filters.digest:
-        found.append(sa.tuple_(table.c.place, table.c.number).in_(_versions(filters.digest)))
+        found.append(sa.tuple_(table.c.place, table.c.number).in_(versions_with(filters.digest)))
     if filters.not_of:
-        found.append(sa.tuple_(table.c.place, table.c.number).not_in(_versions(filters.not_of)))
+        found.append(sa.tuple_(table.c.place, table.c.number).not_in(versions_with(filters.not_of)))
     visible = filters.visible(table)
     return found if visible is None else [*found, visible]
 
@@ -192,7 +196,8 @@ def sayings_with(connection: sa.Connection, text: str, limit: int) -> list[int]:
     return list(connection.execute(query).scalars())
 
 
-def _versions(digest: str) -> sa.CompoundSelect[Any]:
+def versions_with(digest: str) -> sa.CompoundSelect[Any]:
+    """Model and number of the versions that have this digest, or a file with it."""
     v, f = t.versions.c, t.files.c
     return sa.union(
         sa.select(v.model, v.number).where(begins(v.digest, digest)),

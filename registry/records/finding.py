@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from registry.records import tables as t
-from registry.records.counting import grouped, joined
+from registry.records.counting import day_of, grouped
 from registry.records.filters import Filters, across, events_of, inside
 
 PROBE = 5000  # entries that are looked at before the counts are asked
@@ -56,16 +56,14 @@ class _Query(NamedTuple):
     column: str | None
 
     def run(self) -> list[Found]:
+        if self.filters.entries is not None:
+            return self._fetch(events_of(self.filters, self.connection.dialect.name))
         low, high = self.filters.low, self.filters.high
         high = self.size if high is None else min(high, self.size)
         near = max(PROBE, 4 * self.limit)
         window = (low, min(high, low + near)) if self.oldest else (max(low, high - near), high)
-        found = self._fetch(self._events(self.filters.window(*window)))
-        whole = window == (low, high) or self.filters.entries is not None
-        return found if whole or len(found) >= self.limit else self._counted()
-
-    def _events(self, filters: Filters) -> sa.Select[Any]:
-        return events_of(filters, self.connection.dialect.name)
+        found = self._fetch(events_of(self.filters.window(*window), self.connection.dialect.name))
+        return found if window == (low, high) or len(found) >= self.limit else self._counted()
 
     def _fetch(self, events: sa.Select[Any]) -> list[Found]:
         e = t.events.c
@@ -85,10 +83,14 @@ class _Query(NamedTuple):
         if not self.filters.exact:
             divided = across(self.filters, dialect).add_columns(*columns)
             parts = sa.union_all(parts, divided)
-        return self._fetch(joined(self._events(self.filters), self._spans(rows, parts.subquery())))
+        events = events_of(self.filters, dialect, by_member=True)
+        return self._fetch(_joined(events, self._spans(rows, parts.subquery())))
 
     def _spans(self, whole: sa.CTE, rows: sa.Subquery) -> sa.CTE:
-        """As ``counting.spans``, but no further than ``limit`` events lie, one for each row that matches."""
+        """By member and day the entries among which the events are.
+
+        No further than ``limit`` events lie: each row that matches whole holds one at its edge.
+        """
         enough = sa.func.count() >= self.limit
         low: sa.ColumnElement[Any] = sa.func.min(rows.c.first)
         high: sa.ColumnElement[Any] = sa.func.max(rows.c.last)
@@ -100,6 +102,13 @@ class _Query(NamedTuple):
             low = sa.case((low < first, first), else_=low)
         columns = (rows.c.member, rows.c.day, low.label("low"), high.label("high"))
         return sa.select(*columns).group_by(rows.c.member, rows.c.day).cte("spans")
+
+
+def _joined(events: sa.Select[Any], spans: sa.CTE) -> sa.Select[Any]:
+    """The events within spans, each once: it has one member and one day."""
+    e, s = t.events.c, spans.c
+    within = (e.member == s.member, e.seq.between(s.low, s.high), day_of(e.time) == s.day)
+    return events.join(spans, sa.and_(*within))
 
 
 def ordered(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -113,8 +114,9 @@ def key_of(row: Row) -> list[sa.ColumnElement[bool]]:
     return [column == row.values[column.name] for column in row.table.primary_key]
 
 
+@lru_cache(maxsize=8)  # a push's are read again and again, by whoever checks something about them
 def attested(envelope: bytes) -> Attested:
-    """Read an attestation's type, signer and statement. Raises Malformed."""
+    """Read an attestation's type, signer and statement, which nobody may change. Raises Malformed."""
     parsed = dsse.Envelope.from_bytes(envelope)
     statement = strictjson.parse_object(parsed.payload, limit=dsse.MAX_ENVELOPE, what="an attestation")
     return Attested(strictjson.text(statement, "predicateType"), parsed.signatures[0].keyid, statement)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from registry.records.columns import HASH, KEYID, MODEL, TIME, col, key, metadata, of, seq
 from registry.records.cosignatures import cosignatures
 from registry.records.event_tables import activity, events, parents, sayings
+from registry.records.fact_tables import opsets, quantization, quantized_tensors
 from registry.records.law_tables import (
     disabled,
     grants,
@@ -224,57 +224,6 @@ attestations = Table(
     col("envelope", LargeBinary),
     of(["model", "number"], "versions"),
     Index(None, "type"),
-)
-
-# --- quantization facts -----------------------------------------------------------------------
-
-quantization = Table(  # one row per ONNX file
-    "quantization",
-    metadata,
-    key("model", MODEL),
-    key("number", Integer),
-    key("path", Text),
-    col("mode", String(16)),
-    col("format", String(16)),
-    col("quantized_weights", Integer),  # tensors
-    col("quantized_elements", BigInteger),
-    col("float_weights", Integer),  # tensors
-    col("float_elements", BigInteger),
-    of(["model", "number"], "versions"),
-    Index(None, "mode", "format"),
-)
-
-opsets = Table(
-    "opsets",
-    metadata,
-    key("model", MODEL),
-    key("number", Integer),
-    key("path", Text),
-    key("domain", Text),
-    col("version", BigInteger),
-    of(["model", "number", "path"], "quantization"),
-)
-
-quantized_tensors = Table(
-    "quantized_tensors",
-    metadata,
-    key("model", MODEL),
-    key("number", Integer),
-    key("path", Text),
-    key("position", Integer),
-    col("name", Text),
-    col("scope", Text),
-    col("operator", Text),
-    col("role", String(16)),
-    col("stored", Boolean),
-    col("type", String(16)),
-    col("bits", Integer),
-    col("symmetric", Boolean),
-    col("granularity", String(16)),
-    col("axis", Integer, nullable=True),
-    col("block_size", BigInteger, nullable=True),
-    of(["model", "number", "path"], "quantization"),
-    Index(None, "type", "granularity"),
 )
 
 # --- work under way ---------------------------------------------------------------------------

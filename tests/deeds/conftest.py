@@ -10,6 +10,7 @@ import pytest
 from registry.context import Context
 from support import worlds
 from support.company import Company
+from support.onlookers import copied, cosign, require
 
 
 @pytest.fixture
@@ -70,3 +71,27 @@ def staffed(company: Company, tiny: Path) -> Company:
 def staffed_anywhere(company_anywhere: Company, tiny: Path) -> Company:
     """The same on each backend."""
     return company_anywhere.staff(tiny)
+
+
+@pytest.fixture(scope="session")
+def attended_template(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    root = tmp_path_factory.mktemp("attended")
+    made = Company(root / "there")
+    made.enroll("bob", "carol")
+    made.publish(worlds.make_model(root / "tiny").parent)
+    return made
+
+
+@pytest.fixture
+def attended(tmp_path: Path, attended_template: Company) -> Company:
+    """Members alice, bob and carol, and one version of MODEL."""
+    return copied(attended_template, tmp_path / "there")
+
+
+@pytest.fixture
+def watched(attended: Company) -> Company:
+    """alice, bob and carol are pinned as witnesses, two of them demanded; alice and bob have cosigned."""
+    require(attended, 2, "alice", "bob", "carol")
+    cosign(attended, "alice")
+    cosign(attended, "bob")
+    return attended

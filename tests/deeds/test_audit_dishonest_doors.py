@@ -71,8 +71,8 @@ def test_an_act_signed_under_the_law_of_before_the_signer_was_disabled(door: Not
 
 
 def test_the_same_hidden_behind_a_second_act_is_no_secret_to_an_export(door: Notary, tmp_path: Path) -> None:
-    """What one proof cannot show: that the law did not change between two entries that it does not show. A door
-    that helps, and an accomplice who signs twice, can make one; whoever sees all entries refuses them."""
+    """What one proof cannot show: that the law did not change between two of its entries. A door that helps,
+    and an accomplice who signs twice, can make one; whoever sees all entries refuses them."""
     law = law_before(door, DISABLE)
     seq = door.pull("eve", law=law)
     door.pull("eve", law=law)
@@ -106,7 +106,9 @@ def test_a_refusal_that_the_ledger_did_not_sign(door: Notary, tmp_path: Path) ->
 
 
 def test_an_act_of_the_law_by_who_is_no_admin(door: Notary, tmp_path: Path) -> None:
-    seq = door.write(door.sign(acts.Enroll("mal", possession.prove(Identity.generate("mal")), "admin"), "bob"))
+    seq = door.write(
+        door.sign(acts.Enroll("mal", possession.prove(Identity.generate("mal")), "admin"), "bob")
+    )
     door.laws.append(seq)
     refused_both_ways(door, door.proof(seq), tmp_path, BadAuthority, "must not be")
 
@@ -120,7 +122,7 @@ def test_rights_from_an_act_of_the_law_that_must_not_be(door: Notary, tmp_path: 
 
 
 def test_a_law_that_forks(door: Notary, tmp_path: Path) -> None:
-    """A second act of the law under the same head: whoever follows the first sees that the act is under another."""
+    """A second act of the law under the same head: whoever follows the first refuses what follows it."""
     fork = door.sign(acts.Enroll("mal", possession.prove(door.members["eve"]), "member"))
     door.add(acts.Revoke("bob", ("pull",), MODEL))
     door.write(fork)  # the law's other branch, in the ledger all the same

@@ -1,4 +1,4 @@
-"""The seven-leaf tree of C2SP merkle-tree, with the labels of its section "Example": roots and every proof."""
+"""The seven-leaf tree of C2SP merkle-tree, labelled as in its section "Example": roots and proofs."""
 
 from __future__ import annotations
 

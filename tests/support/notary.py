@@ -1,5 +1,8 @@
-"""A whole ledger in memory, under a door that signs whatever it is told to; and proofs from it, written by the
-words of the formats and by none of the program's own code: RFC 9162's recursion, C2SP's lines, plain JSON."""
+"""A whole ledger in memory, under a door that signs whatever it is told to; and proofs from it.
+
+They are written by the words of the formats, and by none of the program's own code: the recursion of RFC
+9162, the lines of C2SP, plain JSON.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,9 @@ class Notary(Scribe):
         return len(self.entries) - 1
 
     def pull(self, by: str, model: str = MODEL, **header: Any) -> int:
-        return self.write(self.sign(acts.Pull(model, 1, "ab" * 32, "test"), by, **{"registry": self.registry_id, **header}))
+        return self.write(
+            self.sign(acts.Pull(model, 1, "ab" * 32, "test"), by, **{"registry": self.registry_id, **header})
+        )
 
     def refuse(self, member: str, **header: Any) -> int:
         body = acts.Refusal(

@@ -46,7 +46,7 @@ def read(connection: sa.Connection, period: Period, refused: dict[str, int]) -> 
     by_row, acts = _by_row(connection, period)
     rows = [Series(key, label, period.counts(by_row[key])) for key, label, _ in _ROWS]
     if other := by_row["other"]:
-        rows.append(Series("other", "Failed checkouts", period.counts(other)))
+        rows.append(Series("failed", "Failed checkouts", period.counts(other)))
     members, models = _many(connection, period)
     return Activity(
         series=(*rows, Series("refused", "Refused attempts", period.counts(refused))),

@@ -148,11 +148,12 @@ class Versions:
 
 @dataclass(frozen=True)
 class Witness:
-    """Who cosigned which checkpoint of the ledger."""
+    """Who cosigned which checkpoint of the ledger; verified, where this home knows the witness's key."""
 
     name: str
     size: int
     time: str
+    verified: bool
 
 
 @dataclass(frozen=True)
@@ -175,5 +176,6 @@ class Health:
     remembered: int  # acts in the checkpoint that this home remembered, 0 for none
     verified: Verified | None
     witnesses: tuple[Witness, ...]
+    unwitnessed: str  # what this home's demand for witnesses lacks, "" for nothing
     growth: tuple[tuple[str, int], ...]  # day, acts up to its end
     counted: int  # acts in the tables that this report reads

@@ -8,8 +8,8 @@ from datetime import timedelta
 from registry.acts import timestamp
 from registry.audit.report import words
 from registry.audit.report.denied import BURST
-from registry.audit.report.facts import Facts, Finding
-from registry.audit.report.words import listed, number, percent, several
+from registry.audit.report.facts import Denied, Facts, Finding
+from registry.audit.report.words import listed, number, several
 
 LEVELS = {"act": "Act now", "look": "Look into", "know": "Good to know"}
 _ORDER = tuple(LEVELS)
@@ -43,7 +43,15 @@ def _ledger(facts: Facts) -> Iterator[Finding]:
             "registry audit verify",
         )
     yield from _verification(facts)
-    if not health.witnesses:
+    if health.unwitnessed:
+        yield Finding(
+            "act",
+            "The witnesses do not vouch for the ledger as this home demands",
+            f"{health.unwitnessed[:1].upper()}{health.unwitnessed[1:]}.",
+            "health",
+            "registry audit witnesses",
+        )
+    elif not health.witnesses:
         yield Finding(
             "know",
             "No witness vouches for the ledger",
@@ -107,15 +115,8 @@ def _attempts(facts: Facts) -> Iterator[Finding]:
             "denied",
             f"registry audit search --outcome disabled {since}",
         )
-    for burst in denied.bursts[:3]:
-        yield Finding(
-            "look",
-            f"{burst.name} was refused {several(burst.count, 'time')} on {words.day(burst.note)}",
-            f"{BURST} or more in one day are rarely a slip: a program without its rights, or somebody who "
-            "tries doors.",
-            "denied",
-            f"registry audit search --actor {burst.name} --outcome refused {since}",
-        )
+    if denied.bursts:
+        yield _bursts(denied, since)
     if denied.strangers:
         yield Finding(
             "look",
@@ -124,6 +125,19 @@ def _attempts(facts: Facts) -> Iterator[Finding]:
             "denied",
             f"registry audit denied {since}",
         )
+
+
+def _bursts(denied: Denied, since: str) -> Finding:
+    worst = denied.bursts[0]
+    told = [f"{one.name} {several(one.count, 'time')} on {words.day(one.note)}" for one in denied.bursts]
+    were = "member was" if len(told) == 1 else "members were"
+    return Finding(
+        "look",
+        f"{number(len(told))} {were} refused {BURST} times or more in one day",
+        f"{listed(told, 3)}. Rarely a slip: a program that lost its rights, or somebody who tries doors.",
+        "denied",
+        f"registry audit search --actor {worst.name} --outcome refused {since}",
+    )
 
 
 def _law(facts: Facts) -> Iterator[Finding]:
@@ -187,21 +201,26 @@ def _rights(facts: Facts) -> Iterator[Finding]:
 def _versions(facts: Facts) -> Iterator[Finding]:
     versions, used = facts.versions, facts.versions.used
     if versions.gap_count:
+        lineage, evaluation = used.quantized - used.lineage, used.quantized - used.evaluation
         yield Finding(
             "look",
-            f"{several(versions.gap_count, 'version')} in use without lineage or evaluation",
-            f"{percent(used.total - used.lineage, used.total)} of the versions in use do not say what they "
-            f"were made from, {percent(used.total - used.evaluation, used.total)} were never evaluated on "
-            "record.",
+            f"{several(versions.gap_count, 'version')} in use without lineage or an evaluation",
+            f"Of {several(used.quantized, 'quantized version')} in use {_none(lineage)} what they were made "
+            f"from, {_none(evaluation)} how near they are to it.",
             "versions",
         )
-    if versions.yanked_aliases:
+    if withdrawn := versions.yanked_aliases:
         yield Finding(
             "look",
-            f"{several(len(versions.yanked_aliases), 'alias', 'aliases')} of a withdrawn version",
-            f"{listed(list(versions.yanked_aliases))}: whoever asks by that name is refused.",
+            f"{number(len(withdrawn))} {'alias points' if len(withdrawn) == 1 else 'aliases point'} to a "
+            "withdrawn version",
+            f"{listed(withdrawn)}: whoever asks by that name is refused.",
             "versions",
         )
+
+
+def _none(missing: int) -> str:
+    return f"{number(missing)} do not say" if missing else "all say"
 
 
 def in_order(facts: Facts) -> str:

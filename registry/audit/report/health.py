@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import accumulate
 
 import sqlalchemy as sa
 
-from registry import ledger, seen
+from registry import ledger, seen, witnesses
+from registry.acts import timestamp
 from registry.audit.report.estate import Health, Verified, Witness
+from registry.audit.verify import memory
+from registry.audit.verify.plan import LEVEL
 from registry.context import Context
 from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
 from registry.errors import BadCheckpoint, Untrusted
 from registry.law.law import Law
-from registry.records import cosignatures
 from registry.records import tables as t
 
 _POINTS = 160  # of the curve
@@ -31,6 +34,7 @@ def read(connection: sa.Connection, context: Context, law: Law) -> Health:
             f"{error.message} ({error.on})" if error.on else error.message,
         )
     growth = _growth(connection)
+    unwitnessed, seen_by = _watched(context)
     return Health(
         size=checkpoint.size or ledger.tree_size(connection),
         root=checkpoint.root.hex(),
@@ -38,7 +42,8 @@ def read(connection: sa.Connection, context: Context, law: Law) -> Health:
         broken=broken,
         remembered=remembered,
         verified=_verified(context),
-        witnesses=tuple(_witnesses(connection)),
+        witnesses=seen_by,
+        unwitnessed=unwitnessed,
         growth=growth,
         counted=growth[-1][1] if growth else 0,
     )
@@ -83,14 +88,27 @@ def _growth(connection: sa.Connection) -> tuple[tuple[str, int], ...]:
     return tuple(total[(len(total) - 1) % step :: step])
 
 
-def _witnesses(connection: sa.Connection) -> list[Witness]:
-    found = []
-    for name, key in cosignatures.witnesses(connection):
-        row = cosignatures.newest(connection, name, key)
-        if row is not None:
-            found.append(Witness(name, row.size, ""))
-    return found
+def _watched(context: Context) -> tuple[str, tuple[Witness, ...]]:
+    """What the demand for witnesses lacks, "" for nothing; and the witnesses.
+
+    Those that the home demands are verified; without a demand nobody's key is known here.
+    """
+    try:
+        demanded = witnesses.report(context)
+    except Untrusted as error:
+        return error.message, ()
+    if demanded.policy is None:
+        return "", tuple(Witness(name, size, "", False) for name, _, size in witnesses.listed(context))
+    found = (
+        Witness(one.name, one.size, timestamp(datetime.fromtimestamp(one.time, UTC)), True)
+        for one in demanded.standings
+        if one.size
+    )
+    return demanded.trouble, tuple(found)
 
 
 def _verified(context: Context) -> Verified | None:
-    return None
+    record = memory.load(context.paths.home, context.config.registry_id, LEVEL)
+    if record is None:
+        return None
+    return Verified(record.acts if record.done else record.size, record.time, record.done)

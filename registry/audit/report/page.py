@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -23,6 +24,9 @@ SECTIONS = {
     "versions": "Where versions come from, and how good they are",
     "health": "The ledger",
 }
+
+
+_LONG = re.compile(r"[^/:]{1,24}[/:]?|[/:]")  # what stays in one piece
 
 
 def render(facts: Facts) -> str:
@@ -70,9 +74,7 @@ def _charts(facts: Facts) -> dict[str, Any]:
     drawn = {
         "activity": charts.activity(facts.period, facts.activity.series),
         "refused": charts.refused(facts.period, facts.denied.members) if facts.denied.members else "",
-        "unused": charts.parts(
-            [(f"{action}", count, whole) for action, count, whole in facts.unused.by_action], "unused"
-        ),
+        "unused": charts.parts(facts.unused.by_action, "unused"),
         "used": charts.parts(_coverage(facts.versions.used), "used"),
         "versions": charts.parts(_coverage(facts.versions.everything), "versions"),
         "growth": charts.growth(facts.health.growth),
@@ -81,7 +83,7 @@ def _charts(facts: Facts) -> dict[str, Any]:
 
 
 def _coverage(of: Coverage) -> list[tuple[str, int, int]]:
-    return [("with lineage", of.lineage, of.total), ("with an evaluation", of.evaluation, of.total)]
+    return [("With lineage", of.lineage, of.quantized), ("With an evaluation", of.evaluation, of.quantized)]
 
 
 @cache
@@ -99,6 +101,7 @@ def _environment() -> Environment:
         finalize=_shown,
         trim_blocks=True,
     )
+    made.filters["name"] = _name
     made.filters |= {
         name: getattr(words, name) for name in ("number", "several", "reason", "day", "moment", "instant")
     }
@@ -118,6 +121,14 @@ def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
         return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
     return value
+
+
+def _name(text: str) -> object:
+    """A name, escaped, that a narrow column breaks after its parts; within them only where they are long."""
+    from markupsafe import Markup, escape
+
+    parts = _LONG.findall(str(_shown(text)))
+    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def _share(count: int, rows: Sequence[Ranked]) -> str:

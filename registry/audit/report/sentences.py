@@ -47,14 +47,22 @@ def _lead(facts: Facts) -> str:
 def _figures(facts: Facts) -> list[Figure]:
     activity, versions, unused = facts.activity, facts.versions, facts.unused
     pushed = sum(one.total for one in activity.series if one.key == "push")
-    gaps = f"of {number(versions.used.total)} in use"
+    gaps = f"of {number(versions.used.quantized)} quantized"
     return [
-        Figure("Acts", activity.acts, change(activity.acts, activity.before)),
+        Figure("Acts", activity.acts, _change(facts)),
         Figure("Refused", facts.denied.total, f"{several(facts.denied.people, 'member')}"),
         Figure("Versions published", pushed, f"{number(versions.everything.total)} in all"),
         Figure("Rights unused", unused.count, f"for {unused.days} days or more"),
         Figure("Versions with a gap", versions.gap_count, gaps),
     ]
+
+
+def _change(facts: Facts) -> str:
+    days = facts.period.days
+    before = f"the {days} days" if days > 1 else "the day"
+    if not facts.activity.before:
+        return f"none in {before} before"
+    return f"{change(facts.activity.acts, facts.activity.before)} on {before} before"
 
 
 def _denied(facts: Facts) -> str:
@@ -97,20 +105,21 @@ def _unused(facts: Facts) -> str:
 
 
 def _versions(facts: Facts) -> str:
-    versions = facts.versions
-    used, every = versions.used, versions.everything
-    told = (
-        f"{several(used.total, 'version')} of {number(every.total)} {'is' if used.total == 1 else 'are'} in "
-        "use. "
-        f"{percent(used.lineage, used.total)} of these say what they were made from, "
-        f"{percent(used.evaluation, used.total)} carry an evaluation; {number(used.neither)} have neither."
+    used, every = facts.versions.used, facts.versions.everything
+    told = f"{several(used.total, 'version')} of {number(every.total)} {_are(used.total)} in use"
+    if not used.quantized:
+        return f"{told}, none of them quantized: of those nobody asks for lineage or an evaluation."
+    lineage, evaluation = (percent(part, used.quantized) for part in (used.lineage, used.evaluation))
+    neither = f"; {several(used.neither, 'says', 'say')} neither" if used.neither else ""
+    return (
+        f"{told}, {number(used.quantized)} of them quantized. Of these {lineage} say what they were made "
+        f"from, {evaluation} how near they are to it{neither}. The others are where lineages begin, and are "
+        "asked for neither."
     )
-    if versions.floats:
-        told += (
-            f" {several(versions.floats, 'version')} with nothing quantized in them count as beginnings: of "
-            "those nobody asks for a lineage."
-        )
-    return told
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _health(facts: Facts) -> str:

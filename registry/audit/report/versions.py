@@ -57,8 +57,9 @@ def read(connection: sa.Connection, period: Period) -> Versions:
         gaps=tuple(gaps[:_GAPS]),
         gap_count=len(gaps),
         yanked_aliases=tuple(
-            f"{model}:{number} ({', '.join(named[model, number])})"
+            f"{name} of {model}:{number}"
             for model, number in sorted(yanked & named.keys())
+            for name in named[model, number]
         ),
     )
 

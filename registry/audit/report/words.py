@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 _REASONS = {
     "not-permitted": "had no right to do that",
-    "denied": "had no right to do that",
+    "denied": "was denied",
     "disabled": "used the key of a disabled member",
     "policy-denied": "stopped by a policy",
     "yanked": "asked for a version that was withdrawn",
@@ -40,6 +40,20 @@ FORGED = (
     "hostile",
     "malformed",
 )
+_MONTHS = (
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+)  # in any locale
 NOBODY = "unknown"  # how the report calls those whom no signature proves
 
 
@@ -92,7 +106,7 @@ def day(value: date | str, *, year: bool = True) -> str:
         found = value if isinstance(value, date) else date.fromisoformat(value[:10])
     except ValueError:
         return str(value)
-    return f"{found.day} {found:%b %Y}" if year else f"{found.day} {found:%b}"
+    return f"{found.day} {_MONTHS[found.month - 1]}{f' {found.year}' if year else ''}"
 
 
 def moment(time: str) -> str:
@@ -112,15 +126,11 @@ def span(first: date, last: date) -> str:
 
 
 def change(now: int, before: int) -> str:
-    """How a number compares with the same time before, in a few words."""
+    """How a number compares with one before it, in a word or two."""
     if not before:
-        return "none before" if now else "none before either"
+        return "none"
     ratio = now / before
     if ratio >= 2:
-        return f"{ratio:.1f} times as many as before"
-    percent = round(100 * (ratio - 1))
-    return (
-        f"{abs(percent)}% {'more' if percent > 0 else 'fewer'} than before"
-        if percent
-        else "as many as before"
-    )
+        return f"{ratio:.1f} times the number"
+    share = round(100 * (ratio - 1))
+    return f"{'up' if share > 0 else 'down'} {abs(share)}%" if share else "as many"

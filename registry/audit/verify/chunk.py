@@ -20,8 +20,6 @@ from registry.audit.verify.written import Written, written
 from registry.errors import RegistryError
 from registry.records import events
 
-LEVEL: Final = 11
-SIZE: Final = 1 << LEVEL  # entries of a chunk: a complete subtree
 _PART: Final = 2000  # rows that are handed on together
 _INDEX: Final = ("kind", "digest", "actor", "time", "model", "number", "target")
 _EVENT: Final = ("time", "member", "action", "outcome", "code", "place", "number")
@@ -56,7 +54,7 @@ class Verifier:
         self._judge, self._reader = Judge(lawful), Reader()
 
     def verify(self, begin: int, end: int) -> Iterator[Report]:
-        """The reports of the entries from ``begin``, a multiple of ``SIZE``, to ``end``, exclusive."""
+        """The reports of the entries from ``begin``, where a subtree begins, to ``end``, exclusive."""
         one = _Chunk(self._source, self._judge, self._reader, begin, end)
         rows: list[Written] = []
         for found in self._source.stream(_QUERY, begin, end):
@@ -92,7 +90,7 @@ class _Chunk:
             self._events += found[_SAYING] is not None
             return []
         try:
-            if judged:
+            if judged or entry.act.is_law:  # the law is read from its beginning in any case
                 self._judge.check(entry, envelope, seq)
             self._index(entry.act, seq, found)
         except RegistryError as error:

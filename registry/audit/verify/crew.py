@@ -135,9 +135,8 @@ def _start(plan: Plan, url: str, number: int, jobs: int) -> subprocess.Popen[byt
         raise Unavailable(
             "no process can be started", on=os.strerror(error.errno or 0), hint=_HINT
         ) from error
-    request = wire.Request(
-        url, plan.registry_id, plan.genesis, plan.end, plan.start, plan.begins[number::jobs], number == 0
-    )
+    own = tuple(plan.chunk(begin) for begin in plan.begins[number::jobs])
+    request = wire.Request(url, plan.registry_id, plan.genesis, plan.end, plan.start, own, number == 0)
     assert worker.stdin is not None
     with suppress(BrokenPipeError):  # it died: whoever reads from it will notice
         worker.stdin.write(msgspec.msgpack.encode(request))  # on no command line: a URL may hold a password

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,6 +24,9 @@ from registry.law.law import Law, from_genesis
 from registry.progress import SILENT, Progress
 
 LIMIT = 10_000  # findings: where there are more, the first of them is what matters
+
+
+_SAMPLE = 1000  # entries
 
 
 @dataclass
@@ -49,24 +54,24 @@ class Verification:
         start: int = 0,
         url: str | None = None,
         jobs: int | None = None,
+        level: int = plan.LEVEL,
         progress: Progress = SILENT,
         watch: Callable[[Tree], Iterator[Finding]] = lambda tree: iter(()),
     ) -> None:
         self._connection, self._registry_id = connection, registry_id
         self._start, self._url, self._jobs = start, url, jobs
         self._progress, self._watch = progress, watch
-        self.sums, self.tree = Sums(), Tree(chunk.LEVEL)
+        self.sums, self.tree, self._level = Sums(), Tree(level), level
         self._whole = True  # so far no entry is missing
 
-    def findings(self) -> Iterator[Finding]:
-        """Everything that is wrong, the ledger first, in its order. Raises Unavailable."""
-        for number, finding in enumerate(self._findings()):
-            if number == LIMIT:
+    def findings(self) -> Generator[Finding, None, None]:
+        """Everything that is wrong, the ledger first, in its order. Close it. Raises Unavailable."""
+        with closing(self._findings()) as found:
+            yield from islice(found, LIMIT)
+            if next(found, None) is not None:
                 yield Finding("too-many", "the ledger", f"there is more; these are the first {LIMIT}")
-                return
-            yield finding
 
-    def _findings(self) -> Iterator[Finding]:
+    def _findings(self) -> Generator[Finding, None, None]:
         source = Source(self._connection)
         genesis = bytes_of(source.rows("SELECT envelope FROM acts WHERE seq = 0"))
         try:
@@ -78,12 +83,13 @@ class Verification:
             return
         checkpoint, wrong = self._checkpoint(law)
         yield from wrong
-        planned, beside = plan.make(source, self._registry_id, genesis, self._start)
+        planned, beside = plan.make(source, self._registry_id, genesis, self._start, self._level)
         yield from beside
         scratch = Scratch()
         try:
             with crew(source, planned, self._url, fitting(self._jobs, planned.count)) as workers:
-                yield from self._chunks(source, planned, workers.chunks(), scratch)
+                self._progress.begin(f"verifying {planned.count:,} acts", _bytes(source, planned))
+                yield from self._chunks(planned, workers.chunks(), scratch)
                 if self._whole:
                     yield from self.tree.compare(source, checkpoint)
                 yield from counts.check_events(source, self.sums.events)
@@ -91,6 +97,7 @@ class Verification:
                 yield from scratch.compare(source)
                 yield from workers.activity()
         finally:
+            self._progress.end()
             scratch.close()
 
     def _checkpoint(self, law: Law) -> tuple[Checkpoint | None, list[Finding]]:
@@ -101,9 +108,8 @@ class Verification:
             return None, [Finding(error.code, error.on or "the ledger", error.message)]
 
     def _chunks(
-        self, source: Source, planned: plan.Plan, reports: Iterator[chunk.Report], scratch: Scratch
+        self, planned: plan.Plan, reports: Iterator[chunk.Report], scratch: Scratch
     ) -> Iterator[Finding]:
-        self._progress.begin(f"verifying {planned.count:,} acts", _bytes(source, planned))
         reached = 0
         for report in reports:
             if report.begin != reached:
@@ -114,7 +120,6 @@ class Verification:
             if report.last:
                 reached = planned.chunk(report.begin)[1]
                 yield from self._take(report)
-        self._progress.end()
 
     def _take(self, report: chunk.Report) -> Iterator[Finding]:
         self.sums.acts += report.count
@@ -135,8 +140,8 @@ def _bytes(source: Source, planned: plan.Plan) -> int:
     """About how many bytes all envelopes have, from a few of them."""
     middle = planned.end // 2
     query = "SELECT count(*), sum(length(envelope)) FROM acts WHERE seq >= ? AND seq < ?"
-    ((count, size),) = source.rows(query, middle, middle + chunk.SIZE)
-    return int(size or 0) * planned.count // max(count, 1)
+    ((count, size),) = source.rows(query, middle, middle + _SAMPLE)
+    return int(size or 0) * planned.count // max(int(count), 1)
 
 
 def findings(connection: sa.Connection, registry_id: str, **how: Any) -> Iterator[Finding]:

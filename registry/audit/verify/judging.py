@@ -6,19 +6,25 @@ from registry import acts
 from registry.acts import Act
 from registry.audit.verify.lawful import Lawful
 from registry.audit.verify.reading import Entry
-from registry.audit.verify.standing import RIGHTS, Standing
+from registry.audit.verify.standing import RIGHTS, Signer, Standing
 from registry.crypto import dsse
 from registry.decisions import check_signed
-from registry.errors import BadAuthority, BadSignature
-from registry.judge import authorised
+from registry.errors import BadAuthority, Untrusted
+from registry.judge import authorised, entitled
+
+_BESIDE = "an act in the ledger is not of the law"
 
 
 class Judge:
-    """Judges entries in their order. What comes by the thousand it judges quickly, and only lets it pass so:
-    whatever is not in order is judged again by ``registry.judge``, which says what is wrong."""
+    """Judges entries in any order, the quickest in their own.
+
+    What is signed as it should be goes the quick way; everything else is judged again by the law itself,
+    which says what is wrong with it.
+    """
 
     def __init__(self, lawful: Lawful) -> None:
         self._lawful, self._law = lawful, lawful.law
+        self._ledger = lawful.law.ledger.keyid
         self._standing = Standing(lawful.law)
         self._move(0)
 
@@ -29,7 +35,7 @@ class Judge:
         return self._law.state.keyids.get(act.header.actor, "")
 
     def check(self, entry: Entry, envelope: bytes, seq: int) -> None:
-        """Raise Untrusted unless the entry is rightly where it is."""
+        """Raise unless the entry is rightly where it is: Untrusted, or another RegistryError."""
         if not self._since < seq <= self._next:
             self._move(seq)
         if not self._quickly(entry):
@@ -41,21 +47,28 @@ class Judge:
         self._head = self._lawful.head(self._position)
 
     def _quickly(self, entry: Entry) -> bool:
+        """Whether the entry is in order; it may be in order and not be told so."""
         act, header = entry.act, entry.act.header
-        if (
-            type(act.body) not in RIGHTS
-            or header.law != self._head
-            or header.registry != self._law.registry_id
-        ):
+        if act.is_law or header.law != self._head or header.registry != self._law.registry_id:
             return False
-        signer = self._standing.signer(header.actor, self._position)
-        if signer is None or entry.keyid != header.actor:
+        refusal = isinstance(act.body, acts.Refusal)
+        signer = None if refusal else self._standing.signer(header.actor, self._position)
+        key: dsse.Verifier | None = self._law.ledger if refusal else signer and signer.key
+        if key is None or entry.keyid != header.actor or (refusal and header.actor != self._ledger):
             return False
         try:
-            signer.key.verify(entry.signature, dsse.pae(dsse.PAYLOAD_TYPE, entry.payload))
-        except BadSignature:
+            key.verify(entry.signature, dsse.pae(dsse.PAYLOAD_TYPE, entry.payload))
+        except Untrusted:
             return False
-        return self._standing.may(act, signer.name, self._position)
+        return signer is None or self._right(act, signer)
+
+    def _right(self, act: Act, signer: Signer) -> bool:
+        if type(act.body) in RIGHTS:
+            return self._standing.may(act, signer.name, self._position)
+        entitled(self._law, act)
+        if isinstance(act.body, acts.Push):
+            check_signed(signer.key, act, act.body)
+        return True
 
     def _slowly(self, act: Act, envelope: bytes, seq: int) -> None:
         if seq == 0 and act.digest == self._law.registry_id:
@@ -64,9 +77,7 @@ class Judge:
             raise self._lawful.errors[seq]
         if act.is_law:
             if not self._lawful.has(seq):
-                raise BadAuthority(
-                    "an act in the ledger is not of the law", on=f"{act.kind} {act.digest[:16]}"
-                )
+                raise BadAuthority(_BESIDE, on=f"{act.kind} {act.digest[:16]}")
             return  # the law has been followed through it
         authorised(self._law, envelope)
         if act.header.law != self._head:

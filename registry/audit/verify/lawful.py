@@ -73,13 +73,21 @@ class _Finder:
 
     def take(self, seq: int, envelope: bytes) -> None:
         """An entry that the index says is of the law."""
+        try:
+            self.lawful.follow(envelope, seq)
+        except RegistryError as error:
+            self._retake(seq, envelope, error)
+        self._looked = seq
+
+    def _retake(self, seq: int, envelope: bytes, error: RegistryError) -> None:
         before = self._before(envelope)
         if before is None:
             return  # whoever checks the entry says what is wrong with it
         if before != self.lawful.law.head:
             self._look(seq)
-        self._looked = seq
-        self._follow(envelope, seq)
+            self._follow(envelope, seq)
+        else:
+            self.lawful.errors[seq] = error
 
     def finish(self, size: int) -> None:
         """The newest entry names the newest act of the law: were it another, the index hides one."""
@@ -93,16 +101,16 @@ class _Finder:
 
     def _look(self, until: int) -> None:
         for seq, envelope in self._source.stream(_BETWEEN, self._looked, until):
-            if self._before(envelope) is not None:
+            if isinstance(envelope, bytes) and self._before(envelope) is not None:
                 self._follow(envelope, seq)
 
     def _before(self, envelope: bytes) -> str | None:
         """The act of the law that one of the law names; None for what is none."""
         try:
-            act = self._reader.read(envelope).act if isinstance(envelope, bytes) else None
+            act = self._reader.read(envelope).act
         except Malformed:
             return None
-        return act.header.law if act is not None and act.is_law else None
+        return act.header.law if act.is_law else None
 
     def _follow(self, envelope: bytes, seq: int) -> None:
         try:

@@ -17,7 +17,6 @@ import msgspec
 
 from registry import disk
 from registry.acts.parts import Hex32, Size, Time
-from registry.audit.verify.chunk import SIZE
 from registry.audit.verify.finding import Finding
 from registry.audit.verify.tree import Tree
 from registry.errors import InvalidInput, NotFound
@@ -47,11 +46,14 @@ def path_in(home: Path) -> Path:
     return home / _FILE
 
 
-def load(home: Path, registry_id: str) -> Record | None:
-    """The home's record; None where there is none, or none that reads: then everything is verified."""
+def load(home: Path, registry_id: str, level: int) -> Record | None:
+    """The home's record; None where there is none, or none that reads: then everything is verified.
+
+    Nor one that ends within a chunk of 2^``level`` entries: where chunks end is where roots are known.
+    """
     with suppress(NotFound, InvalidInput, msgspec.DecodeError, UnicodeDecodeError):
         record = msgspec.json.decode(disk.read(path_in(home), _LIMIT), type=Record)
-        if record.registry_id == registry_id and record.size % SIZE == 0:
+        if record.registry_id == registry_id and not record.size % (1 << level):
             return record
     return None
 
@@ -65,6 +67,7 @@ class Memory:
 
     home: Path
     registry_id: str
+    level: int
     time: str
     known: Record | None
     keeps: bool = True
@@ -74,7 +77,7 @@ class Memory:
 
     def watch(self, tree: Tree) -> Iterator[Finding]:
         """Another chunk holds."""
-        if tree.size % SIZE:
+        if tree.size % (1 << self.level):
             return
         self._size, self._root = tree.size, tree.root().hex()
         if self.known is not None and tree.size == self.known.size and self._root != self.known.root:

@@ -1,8 +1,8 @@
 """Envelopes and acts of the ledger, read fast: what is written as this program writes it, at once.
 
-Everything else goes the long way (``dsse.Envelope.from_bytes`` and ``acts.decode``), which alone refuses. The
-short way accepts bytes only where they are, to the last one, what would be written for the value that was read
-from them; so both accept the same bytes as the same acts, and there is one strictness.
+Everything else goes the long way (``dsse.Envelope.from_bytes`` and ``acts.decode``), which alone refuses.
+The short way accepts bytes only where they are what would be written for the value that was read from them;
+so both accept the same bytes as the same acts, and there is one strictness.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _decode: Final = msgspec.json.Decoder(_Envelope).decode
 _encode: Final = msgspec.json.Encoder().encode
-_BEGIN: Final = b'{"_type":"https://in-toto.io/Statement/v1","predicate":{"actor":"'
-_BODY: Final = b'","body":'
-_CLIENT: Final = b',"client":'
-_TYPE: Final = b'"},"predicateType":"https://hallmark-registry/'
+_BEGIN: Final = '{"_type":"https://in-toto.io/Statement/v1","predicate":{"actor":"'
+_BODY: Final = '","body":'
+_CLIENT: Final = ',"client":'
+_TYPE: Final = '"},"predicateType":"https://hallmark-registry/'
 _HEAD: Final = re.compile(
-    rb',"law":"([0-9a-f]{64})","nonce":"([0-9a-f]{32})","registry":"([0-9a-f]{64})",'
-    rb'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)'
+    r',"law":"([0-9a-f]{64})","nonce":"([0-9a-f]{32})","registry":"([0-9a-f]{64})",'
+    r'"time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)'
 )
-_HEADS: Final = len(b',"law":"","nonce":"","registry":"","time":"') + 64 + 32 + 64 + 27
-_ACTOR: Final = re.compile(rb"[0-9a-f]{64}")
+_HEADS: Final = len(',"law":"","nonce":"","registry":"","time":"') + 64 + 32 + 64 + 27
+_ACTOR: Final = re.compile(r"[0-9a-f]{64}")
 _FROM: Final = len(_BEGIN)
 _TO: Final = _FROM + 64
 
@@ -65,8 +65,8 @@ class Reader:
     """Reads entries; remembers bodies that come again."""
 
     def __init__(self) -> None:
-        self._bodies: dict[tuple[bytes, bytes], acts.Body] = {}
-        self._clients: dict[bytes, acts.Client] = {}
+        self._bodies: dict[tuple[str, str], acts.Body] = {}
+        self._clients: dict[str, acts.Client] = {}
 
     def read(self, envelope: bytes) -> Entry:
         """The entry. Raises Malformed, as the long way does."""
@@ -81,23 +81,25 @@ class Reader:
 
         The pieces are each in canonical form and stand in canonical order, so the whole is.
         """
-        end = payload.rfind(_TYPE)
+        if not payload.isascii():
+            return None
+        text = payload.decode("ascii")
+        end = text.rfind(_TYPE)
         at = end - _HEADS
-        head = _HEAD.fullmatch(payload, at, end) if at > _TO else None
-        if head is None or not payload.startswith(_BEGIN) or not _ACTOR.fullmatch(payload, _FROM, _TO):
+        head = _HEAD.fullmatch(text, at, end) if at > _TO else None
+        split = text.rfind(_CLIENT, _TO, at)
+        if head is None or split < 0 or not text.startswith(_BEGIN) or not text.startswith(_BODY, _TO):
             return None
-        split = payload.rfind(_CLIENT, _TO, at)
-        if split < 0 or not payload.startswith(_BODY, _TO):
+        actor = text[_FROM:_TO]
+        body = self._body(text[_TO + len(_BODY) : split], text[end + len(_TYPE) :])
+        client = self._client(text[split + len(_CLIENT) : at])
+        if body is None or client is None or not _ACTOR.fullmatch(actor):
             return None
-        body = self._body(payload[_TO + len(_BODY) : split], payload[end + len(_TYPE) :])
-        client = self._client(payload[split + len(_CLIENT) : at])
-        if body is None or client is None:
-            return None
-        law, nonce, registry, time = head[1].decode(), head[2].decode(), head[3].decode(), head[4].decode()
-        header = acts.Header(registry, payload[_FROM:_TO].decode(), time, nonce, law, client)
+        law, nonce, registry, time = head.groups()
+        header = acts.Header(registry, actor, time, nonce, law, client)
         return Act(header, body, hashlib.sha256(payload).hexdigest())
 
-    def _body(self, written: bytes, tail: bytes) -> acts.Body | None:
+    def _body(self, written: str, tail: str) -> acts.Body | None:
         known = self._bodies.get((written, tail))
         if known is None:
             known = _bodied(written, tail)
@@ -105,7 +107,7 @@ class Reader:
                 _remember(self._bodies, (written, tail), known)
         return known
 
-    def _client(self, written: bytes) -> acts.Client | None:
+    def _client(self, written: str) -> acts.Client | None:
         known = self._clients.get(written)
         if known is None:
             known = _decoded(written, acts.Client)
@@ -114,43 +116,46 @@ class Reader:
         return known
 
 
-_KINDS: Final[dict[bytes, type[acts.Pull | acts.Alias | acts.Yank]]] = {
-    kind.kind.encode(): kind for kind in (acts.Pull, acts.Alias, acts.Yank)
+_KINDS: Final[dict[str, type[acts.Pull | acts.Alias | acts.Yank | acts.Failure]]] = {
+    kind.kind: kind for kind in (acts.Pull, acts.Alias, acts.Yank, acts.Failure)
 }
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
 B = TypeVar("B", bound=msgspec.Struct)
 
 
-def _bodied(written: bytes, tail: bytes) -> acts.Body | None:
+def _bodied(written: str, tail: str) -> acts.Body | None:
     """The body, where ``tail`` is how the statement ends for it."""
-    kind = _KINDS.get(tail.partition(b"/")[0])
+    kind = _KINDS.get(tail.partition("/")[0])
     body = _decoded(written, kind) if kind else None
     if body is None:
         return None
-    end = f'{body.kind}/v1","subject":[{{"digest":{{"sha256":"{body.digest}"}},"name":"{body.model}:{body.number}"}}]}}'
-    return body if end.encode() == tail else None
+    version = f"{body.model}:{body.number}"
+    end = f'{body.kind}/v1","subject":[{{"digest":{{"sha256":"{body.digest}"}},"name":"{version}"}}]}}'
+    return body if end == tail else None
 
 
-def _decoded(written: bytes, kind: type[B]) -> B | None:
+def _decoded(written: str, kind: type[B]) -> B | None:
     """The value of ``written``, where that is its canonical form: plain ASCII without escapes."""
-    if not written.isascii() or b"\\" in written:
+    if "\\" in written:
         return None
     try:
         value = msgspec.json.decode(written, type=kind)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return value if _sorted(value) == written else None
+    return value if _sorted(value) == written.encode() else None
 
 
 def _opened(envelope: bytes) -> _Envelope | None:
-    """The envelope, where it is written canonically and has one signature."""
+    """The envelope, where it is written as this program writes it, with one signature."""
     try:
         found = _decode(envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    plain = found.payload_type == dsse.PAYLOAD_TYPE and found.signatures[0].keyid.isalnum()
-    short = len(found.signatures[0].sig) <= dsse.MAX_SIGNATURE
-    return found if plain and short and _encode(found) == envelope else None
+    (signed,) = found.signatures
+    if found.payload_type != dsse.PAYLOAD_TYPE or len(signed.sig) > dsse.MAX_SIGNATURE:
+        return None
+    # a key id of letters and digits alone has no other spelling
+    return found if signed.keyid.isalnum() and _encode(found) == envelope else None
 
 
 def _long(envelope: bytes) -> Entry:

@@ -1,7 +1,7 @@
 """The tables as the acts write them, in a database of this process's own, and the registry's beside them.
 
-The scratch database is SQLite's nameless one: it is kept in memory as far as that is small, and in a file that
-has no name beyond. Both sides are read in the order of their keys, so no table has to fit anywhere.
+The scratch database is SQLite's nameless one: in memory as long as it is small, and beyond that in a file
+without a name. Both sides are read in the order of their keys, so no table has to fit anywhere.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ class Source:
     def stream(self, statement: str, *parameters: object) -> Iterator[Values]:
         """Rows one after the other: never more than a few hundred are held."""
         with self._translated(statement):
-            yield from self._sent(statement, parameters) if self._server else self._read(statement, parameters)
+            yield from (
+                self._sent(statement, parameters) if self._server else self._read(statement, parameters)
+            )
 
     def _sent(self, statement: str, parameters: Values) -> Iterator[Values]:
         """From a server: by a cursor of its own, else it would send everything at once."""
@@ -51,13 +53,16 @@ class Source:
                 yield from some
 
     def _read(self, statement: str, parameters: Values) -> Iterator[Values]:
-        """From SQLite, whose own way of reading texts is the fastest, and ends at one that is not UTF-8: what is
-        left is then read as the connection is set up to."""
+        """From SQLite, the fastest way, which ends at a text that is not UTF-8.
+
+        What is left is then read as the connection is set up to.
+        """
         done = 0
         for quick in (True, False):
             cursor = self._driver.execute(statement, parameters)
             try:
-                cursor.fetchmany(done)
+                if done:
+                    cursor.fetchmany(done)
                 while some := self._some(cursor, quick):
                     done += len(some)
                     yield from some

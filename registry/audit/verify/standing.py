@@ -19,7 +19,12 @@ from registry.law.law import Law
 from registry.law.timeline import Timeline
 
 # The deeds that come by the thousand, and what they take. Every other is judged at length.
-RIGHTS: Final[dict[type[acts.Body], str]] = {acts.Pull: "pull", acts.Alias: "promote", acts.Yank: "promote"}
+RIGHTS: Final[dict[type[acts.Body], str]] = {
+    acts.Pull: "pull",
+    acts.Failure: "pull",
+    acts.Alias: "promote",
+    acts.Yank: "promote",
+}
 _KEPT: Final = 50_000  # answers
 _ENDLESS: Final = "~"  # sorts after every time
 
@@ -30,7 +35,9 @@ class _Right(NamedTuple):
     ends: str  # the time at which it ends, "" where there is none
 
 
-class _Signer(NamedTuple):
+class Signer(NamedTuple):
+    """Who signs with a key between two positions of the law."""
+
     since: int
     until: int
     name: str
@@ -43,9 +50,9 @@ class Standing:
     def __init__(self, law: Law) -> None:
         self._law = law
         self._rights: dict[tuple[str, str, str], _Right] = {}
-        self._signers: dict[str, _Signer] = {}
+        self._signers: dict[str, Signer] = {}
 
-    def signer(self, keyid: str, at: int) -> _Signer | None:
+    def signer(self, keyid: str, at: int) -> Signer | None:
         """Whose key this was at a position; None where it was nobody's."""
         known = self._signers.get(keyid)
         if known is None or not known.since <= at < known.until:
@@ -54,7 +61,7 @@ class Standing:
                 self._signers[keyid] = known
         return known
 
-    def _find(self, keyid: str, at: int) -> _Signer | None:
+    def _find(self, keyid: str, at: int) -> Signer | None:
         try:
             member = self._law.state.signer(keyid, at)
         except Denied:
@@ -62,7 +69,7 @@ class Standing:
         identity = member.identity(at)
         assert identity is not None  # signer() has asked
         since, until = _around([member.keys], at)
-        return _Signer(since, until, member.name, identity.signing)
+        return Signer(since, until, member.name, identity.signing)
 
     def may(self, act: Act, name: str, at: int) -> bool:
         """Whether the member had the right that the act takes, at that position and at the act's time."""

@@ -44,7 +44,7 @@ def differing(source: Source, level: int, first: int, hashes: list[bytes]) -> li
     rows = source.rows(_STORED, level, first, first + len(hashes))
     if rows == list(enumerate(hashes, first)):
         return []
-    stored = dict(rows)
+    stored: dict[int, bytes] = dict(rows)
     wrong = [at for at, node in enumerate(hashes, first) if stored.get(at) != node]
     return [node_differs(level, at) for at in wrong]
 

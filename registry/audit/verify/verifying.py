@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
@@ -15,6 +16,7 @@ from registry.audit.verify import memory
 from registry.audit.verify.engine import Verification
 from registry.audit.verify.finding import Finding
 from registry.audit.verify.memory import Memory, Record
+from registry.audit.verify.plan import LEVEL
 from registry.context import Context
 from registry.errors import InvalidInput, Untrusted
 from registry.law.law import from_genesis
@@ -45,30 +47,38 @@ def verify(context: Context, *, start: int | None = None, jobs: int | None = Non
     are asked for; hashes and tables are compared from the beginning in any case. ``jobs`` processes work at
     once, by default as many as there are processors.
 
-    Raises Untrusted for the first thing that is wrong, InvalidInput for a start beyond the ledger, Unavailable.
+    Raises Untrusted for the first thing that is wrong, InvalidInput for a start beyond the ledger, or
+    Unavailable.
     """
+    return run(context, start, jobs, LEVEL)
+
+
+def run(context: Context, start: int | None, jobs: int | None, level: int) -> Verified:
+    """As ``verify``, in chunks of 2^``level`` entries."""
     remembered = seen.load(context.paths.checkpoint)
     registry_id = context.config.registry_id
-    known = memory.load(context.paths.home, registry_id) if start is None else None
+    known = memory.load(context.paths.home, registry_id, level) if start is None else None
     resumed = known if known is not None and not known.done and known.size else None
     first = resumed.size if resumed is not None else start or 0
     whole = first == 0 or resumed is not None
-    keeper = Memory(context.paths.home, registry_id, timestamp(context.now()), known, keeps=whole)
+    keeper = Memory(context.paths.home, registry_id, level, timestamp(context.now()), known, keeps=whole)
     with reading(context.engine) as connection:
         _require_there(connection, start)
-        run = Verification(
+        verification = Verification(
             connection,
             registry_id,
             start=first,
             url=context.engine.url.render_as_string(hide_password=False),
             jobs=jobs,
+            level=level,
             progress=context.progress,
             watch=keeper.watch,
         )
-        found = chain(run.findings(), remembers(context, connection, remembered))
-        for finding in chain(found, _late(keeper, run)):
-            raise refusal(finding)
-        return _verified(connection, run, first, resumed)
+        with closing(verification.findings()) as found:  # the processes end with it
+            late = chain(remembers(context, connection, remembered), _late(keeper, verification))
+            for finding in chain(found, late):
+                raise refusal(finding)
+        return _verified(connection, verification, first, resumed)
 
 
 def _late(keeper: Memory, run: Verification) -> Iterator[Finding]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 import msgspec
-
 
 from registry.audit.verify.chunk import Report
 from registry.errors import RegistryError
@@ -22,7 +21,7 @@ class Request(msgspec.Struct, array_like=True):
     genesis: bytes
     end: int
     start: int
-    begins: tuple[int, ...]
+    chunks: tuple[tuple[int, int], ...]
     counts: bool
 
 
@@ -59,7 +58,7 @@ def _framed(data: bytes) -> bytes:
     return len(data).to_bytes(_LENGTH, "big") + data
 
 
-def receive(pipe: BinaryIO) -> bytes | None:
+def receive(pipe: IO[bytes]) -> bytes | None:
     """The next message; None where there is none, or not all of it."""
     head = pipe.read(_LENGTH)
     length = int.from_bytes(head, "big")

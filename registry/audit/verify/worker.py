@@ -10,7 +10,7 @@ from typing import NoReturn
 import msgspec
 
 from registry.audit.verify import wire
-from registry.audit.verify.chunk import SIZE, Report, Verifier
+from registry.audit.verify.chunk import Report, Verifier
 from registry.audit.verify.counts import check_activity
 from registry.audit.verify.lawful import read_law
 from registry.audit.verify.source import Source
@@ -42,8 +42,8 @@ def _reports(request: wire.Request) -> Iterator[Report]:
         source = Source(connection)
         lawful = read_law(source, request.registry_id, request.genesis, request.end)
         verifier = Verifier(source, lawful, request.start)
-        for begin in request.begins:
-            yield from verifier.verify(begin, min(begin + SIZE, request.end))
+        for begin, end in request.chunks:
+            yield from verifier.verify(begin, end)
         if request.counts:
             found = [(one.code, one.on, one.detail) for one in check_activity(source)]
             yield Report(-1, [], last=True, findings=found)

@@ -1,1 +1,1 @@
-"""The watch: it follows the ledger, believes no entry that it has not verified, and reports what rules name."""
+"""The watch: it follows the ledger, believes no entry that it has not verified, and reports by rules."""

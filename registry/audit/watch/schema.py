@@ -14,7 +14,7 @@ seq: Long, time: datetime, hour: Long, minute: Long, weekday: Weekday, on: Strin
 
 _TEXT: Final = """\
 // The Cedar schema of the watch: everything that a rule can speak of. A rule is a `permit` that permits
-// nothing: where it matches, the watch reports. What is misspelt here, or could fail on some event, is refused.
+// nothing: where it matches, the watch reports. A rule that speaks of anything else is refused.
 
 // ---- Who ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""The audit measured: every question that it answers, on ledgers of every size and on both databases."""
