@@ -10,6 +10,7 @@ from types import ModuleType
 
 from benchmarks import (
     access,
+    auditing,
     inspecting,
     lineage_speed,
     machine,
@@ -34,6 +35,7 @@ _FAMILIES: dict[str, ModuleType] = {
     "access": access,
     "inspect": inspecting,
     "lineage": lineage_speed,
+    "audit": auditing,
 }
 _TREE = Path(__file__).resolve().parent.parent
 _PAGE = _TREE / "docs" / "benchmarks.md"

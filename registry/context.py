@@ -27,6 +27,7 @@ from registry.errors import (
     WrongPassphrase,
 )
 from registry.law.law import Law
+from registry.law_memory import LawMemory
 from registry.lawbook import Lawbook
 from registry.progress import SILENT, Progress
 from registry.records import schema
@@ -133,7 +134,8 @@ class Context:
     @cached_property
     def lawbook(self) -> Lawbook:
         """What has been read of the law, proven from the pin."""
-        return Lawbook(self.config.registry_id)
+        memory = LawMemory(self.paths.law, lambda: self.identity.signing)
+        return Lawbook(self.config.registry_id, memory)
 
     @property
     def client(self) -> acts.Client:

@@ -8,6 +8,8 @@
     checkpoint       the newest checkpoint seen: history cannot be rewritten behind it
     witnesses        whose cosignatures this home demands (C2SP tlog-policy), where it demands any
     cosigned         what this home's member has cosigned as a witness, by ledger
+    law-*            the law as each member's program has replayed it, where that takes long
+    watch.json       how far ``audit watch`` has come
     registry.db      the default database
     blobs/           the default store
     pushes/          what interrupted pushes have stored, so that the same push resumes
@@ -74,6 +76,10 @@ class Paths:
     @property
     def cosigned(self) -> Path:
         return self.home / "cosigned"
+
+    def law(self, keyid: str) -> Path:
+        """What the member with this key remembers of the law."""
+        return self.home / f"law-{keyid[:16]}"
 
     @property
     def pushes(self) -> Path:

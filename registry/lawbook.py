@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from registry.crypto import dsse
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
 from registry.errors import BadProof, Untrusted
 from registry.law.law import Law, from_genesis
+from registry.law_memory import LawMemory
 from registry.ledger import Entry
 
 _RECENT: Final = 256  # acts that are remembered at most
@@ -27,27 +29,37 @@ _RECENT: Final = 256  # acts that are remembered at most
 class Lawbook:
     """Remembers the law that it has read; reading again costs what is new. One thread at a time."""
 
-    def __init__(self, registry_id: str) -> None:
+    def __init__(self, registry_id: str, memory: LawMemory | None = None) -> None:
         self._registry_id = registry_id
+        self._memory = memory
         self._law: Law | None = None
 
     def read(self, connection: sa.Connection) -> Law:
         """The law of the newest checkpoint. Raises Untrusted: a broken act, or a withheld one."""
-        law, self._law = self._law, None  # what turns out to be wrong is not kept
+        law, self._law = self._law or self._remembered(connection), None  # what is wrong is not kept
         if law is not None:
             try:
-                self._law = _read(connection, law)
-                return self._law
+                return self._proven(_read(connection, law))
             except Untrusted:
                 pass  # another process has put back an older database: begin at the genesis act
         entry = ledger.entry(connection, 0)
-        self._law = _read(connection, from_genesis(entry.envelope, self._registry_id))
-        return self._law
+        return self._proven(_read(connection, from_genesis(entry.envelope, self._registry_id)))
 
-    @property
-    def seq(self) -> int:
+    def known(self, connection: sa.Connection) -> int:
         """The entry of the newest act of the law that is known, -1 for none."""
+        self._law = self._law or self._remembered(connection)
         return self._law.seq if self._law else -1
+
+    def _remembered(self, connection: sa.Connection) -> Law | None:
+        """What this member's own programs have proven before, where the ledger goes on from there."""
+        if self._memory is None:
+            return None
+        law = self._memory.recall(self._registry_id, lambda: ledger.entry(connection, 0).envelope)
+        with suppress(Untrusted):
+            if law is not None:
+                payload = dsse.Envelope.from_bytes(ledger.entry(connection, law.seq).envelope).payload
+                return law if hashlib.sha256(payload).hexdigest() == law.head else None
+        return None
 
     def begin(self, genesis: bytes) -> Law:
         """The known law, or the one that this genesis act begins; ``keep`` it when it has been proven whole.
@@ -60,7 +72,13 @@ class Lawbook:
 
     def keep(self, law: Law) -> None:
         """The law was proven whole."""
+        self._proven(law)
+
+    def _proven(self, law: Law) -> Law:
         self._law = law
+        if self._memory is not None:
+            self._memory.keep(law)
+        return law
 
     def settle(self, head: str) -> None:
         """Nothing was committed: keep the law only where it still ends at ``head``."""

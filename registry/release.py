@@ -107,7 +107,8 @@ def examine(context: Context, ref: str, ritual: Ritual, asking: Asking) -> Judge
     policy = cosigned.demanded(context.paths.witnesses)
     with reading(context.engine) as connection:
         try:
-            evidence = gather(connection, asked, seen.size_of(remembered), context.lawbook.seq, policy)
+            known = context.lawbook.known(connection)
+            evidence = gather(connection, asked, seen.size_of(remembered), known, policy)
         except tuple(_GATHERED) as error:
             with ritual.blame(_GATHERED[type(error)]):
                 raise

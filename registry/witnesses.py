@@ -99,14 +99,16 @@ def _standing(name: str, key: WitnessPublicKey, found: Iterable[Seen], origin: s
 def add(context: Context, note: str, vkeys: Iterable[str] = ()) -> list[cosignatures.Row]:
     """Keep the cosignatures on a checkpoint of this ledger that witnesses brought from outside.
 
-    Those count whom this home demands, or ``vkeys`` names; other lines are left out. Raises Denied,
-    BadCheckpoint where the checkpoint is not of this ledger, InvalidInput where nothing is left.
+    ``note`` is the cosigned checkpoint, or the submission with the witness's answer under it. Those count
+    whom this home demands, or ``vkeys`` names; other lines are left out. Raises Denied, BadCheckpoint where
+    the checkpoint is not of this ledger, InvalidInput where nothing is left.
     """
     policy, law = cosigned.demanded(context.paths.witnesses), context.law()
     law.state.signer(context.keyid)
     with given():
         named = list(map(WitnessPublicKey.from_vkey, vkeys))
     known = [*(policy.witnesses.values() if policy else ()), *named]
+    note = Submission.parse(note).note if note.startswith("old ") else note
     tree = open_checkpoint(note, origin_of(law.registry_id), law.ledger)
     with writing(context.engine) as connection:
         newest = open_checkpoint(ledger.newest_note(connection), tree.origin, law.ledger)

@@ -11,13 +11,16 @@ from benchmarks.audit.sampling import Samples
 from registry.audit import blast, denials, dossier, questions, search, stale
 from registry.audit.denials import Refused
 from registry.audit.query import Query
+from registry.audit.scope import scope
 from registry.context import Context
 
 Call = Callable[[Context], object]
 _PAGE = 50  # acts, as the command shows them
 _ROWS = 50  # of an answer
-_WORDS = ("serving", "quantiz", "runner-07", "hallmark/0.3", "may not pull", "yanked", "ws-00", "legal-412",
-          "nothing-says-this", "stolen", "weekend-freeze", "hotfix", "note=", "candidate", "left the company")  # fmt: skip
+_WORDS = (
+    *("serving", "quantiz", "runner-07", "hallmark/0.3", "may not pull", "yanked", "ws-00", "legal-412"),
+    *("nothing-says-this", "stolen", "weekend-freeze", "hotfix", "note=", "candidate", "left the company"),
+)
 _DEEP = 8  # pages before the one that is measured
 
 
@@ -66,17 +69,8 @@ def _filters(samples: Samples, end: datetime) -> Mapping[str, list[Query]]:
 
 
 _ACTIONS = (
-    "pull",
-    "push",
-    "grant",
-    "revoke",
-    "enroll",
-    "disable",
-    "rotate",
-    "attest",
-    "alias",
-    "yank",
-    "failure",
+    *("pull", "push", "grant", "revoke", "enroll", "disable"),
+    *("rotate", "attest", "alias", "yank", "failure"),
 )
 
 
@@ -153,3 +147,22 @@ def ready(samples: Samples, end: datetime) -> dict[str, list[Call]]:
 
 def _call(question: Callable[..., object], *arguments: object) -> Call:
     return lambda context: question(context, *arguments)
+
+
+def narrowed(context: Context, samples: Samples, end: datetime) -> dict[str, list[Call]]:
+    """What somebody may ask who sees only what concerns them: the same searches, with less in them."""
+    places = sorted(scope(context).places)
+    models = [one for one in places if "/" in one[:-1]][: len(samples.models)]
+    queries = [
+        Query(),
+        Query(since=end - timedelta(days=30)),
+        Query(outcome="refused"),
+        Query(actions=("push",)),
+    ]
+    queries += [Query(on=one) for one in models] + [Query(text=word) for word in _WORDS[:6]]
+    queries += [Query(actor=one) for one in samples.members]
+    return {
+        "search": [partial(_page, query=query) for query in queries],
+        "search --count": [partial(_count, query=query) for query in queries],
+        "search --group-by model": [partial(_group, query=query, by="model") for query in queries],
+    }

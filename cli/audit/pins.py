@@ -83,7 +83,7 @@ def _tell(found: Report) -> None:
         right=("has seen",),
     )
     met = f"{found.witnessed} of {found.size} acts"
-    pairs([("", ""), ("witnessed", met), ("quorum", found.policy.quorum), ("trouble", found.trouble)])
+    pairs([("witnessed", met), ("quorum", found.policy.quorum), ("trouble", found.trouble)])
 
 
 def _last(one: Standing) -> tuple[str, str]:
@@ -107,6 +107,9 @@ def cosignatures(
     json: Json = False,
 ) -> None:
     """List who has cosigned the ledger; or keep cosignatures that came back from witnesses outside.
+
+    --add takes a cosigned checkpoint, or a submission (registry audit checkpoint --old)
+    with the witness's answer under it.
 
     Example: registry audit cosignatures --add cosigned
     """

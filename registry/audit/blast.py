@@ -139,7 +139,9 @@ class _Reach:
         """The versions signed, attested, opened, and those that descend from them."""
         signed = [*self._signed()]
         opened = [*self._opened([one.held for one in rights if one.held.action in OPENING], models)]
-        return [*signed, *self._attested(), *opened, *self._descending(signed, opened)]
+        # Whoever may open everything may open what was made from it.
+        everything = any(one.held.target == ROOT and one.held.end is None for one in rights)
+        return [*signed, *self._attested(), *opened, *self._descending(signed, [] if everything else opened)]
 
     def _signed(self) -> Iterator[Reached]:
         for one in pushed(self._connection, activity.c.member == self._name):
@@ -170,10 +172,8 @@ class _Reach:
         near = descent.below(one.version.version for one in signed)
         far = descent.below(one.version.version for one in opened)
         parents = {**far, **near}
-        versions = {one.version.version: one.version for one in (*signed, *opened)}
-        missing = {model for model, number in parents if (model, number) not in versions}
-        more = pushed_to(self._connection, missing) if missing else []
-        versions |= {one.version: one for one in more}
+        more = pushed_to(self._connection, {model for model, _ in parents})
+        versions = {one.version: one for one in more}
         for child, (model, number) in sorted(parents.items()):
             if child in versions:
                 from_signed = "" if child in near else ", which they could open"

@@ -35,9 +35,9 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields
 
 def parse(text: str) -> Cursor:
     """Read a cursor. Raises InvalidInput."""
+    if len(text) > _LIMIT:
+        raise InvalidInput("this is no cursor", on=f"{len(text)} characters", hint=_HINT)
     try:
-        if len(text) > _LIMIT:
-            raise msgspec.DecodeError("too long")
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         return msgspec.json.decode(data, type=Cursor)
     except (msgspec.DecodeError, binascii.Error, ValueError) as error:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from registry import acts, catalog, ledger, refs
+from registry import acts, catalog, refs
 from registry.acts import timestamp
 from registry.audit.scope import scope
 from registry.audit.tallies import Answer, Condition, Record, shown, times, visible, within
@@ -18,6 +18,7 @@ from registry.errors import Malformed
 from registry.records.database import reading
 from registry.records.event_tables import events
 from registry.records.events import REFUSED
+from registry.records.tables import acts as ledgered
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,14 @@ def _on(context: Context, place: str) -> Iterator[Condition]:
 
 def _floods(connection: sa.Connection, conditions: list[Condition]) -> dict[str, int]:
     """How many refusals were only counted, by member: the counts stand in the acts."""
-    query = sa.select(events.c.seq, events.c.member).where(*conditions, events.c.code == "")
+    query = (
+        sa.select(events.c.member, ledgered.c.envelope)
+        .join(ledgered, ledgered.c.seq == events.c.seq)
+        .where(*conditions, events.c.code == "")
+    )
     found: dict[str, int] = {}
-    for seq, name in connection.execute(query).all():
-        found[name] = found.get(name, 0) + _count(ledger.entry(connection, seq).envelope)
+    for name, envelope in connection.execute(query):
+        found[name] = found.get(name, 0) + _count(bytes(envelope))
     return found
 
 

@@ -1,7 +1,7 @@
 """What a proof and an export say, as JSON of one spelling each: read with bounds, believed in no part.
 
 A document is RFC 8785 JSON and a newline, and nothing else is read: the fields stand in the order of their
-names, bytes in base64. So no byte of it can change without a value that is checked changing too.
+names, bytes in base64. So no two readers take one document for two things, and nothing rides along in it.
 """
 
 from __future__ import annotations

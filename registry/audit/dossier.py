@@ -19,7 +19,7 @@ from registry.records.database import reading
 from registry.records.event_tables import activity, events
 from registry.records.events import REFUSED
 
-LATEST: Final = 200  # acts from which hosts and programs are told
+LATEST: Final = 100  # acts from which hosts and programs are told
 _ABOUT: Final = 50  # acts about somebody that are told, the newest
 
 

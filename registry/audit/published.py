@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,22 +16,20 @@ from registry.records.tables import versions, yanks
 Version = tuple[str, int]  # model and number
 
 
-@dataclass(frozen=True)
-class Pushed:
+class Pushed(NamedTuple):
     """A version with the act that published it."""
 
-    model: str
-    number: int
+    version: Version
     seq: int
     time: str
     publisher: str
 
     @property
-    def version(self) -> Version:
-        return self.model, self.number
+    def model(self) -> str:
+        return self.version[0]
 
     def __str__(self) -> str:
-        return f"{self.model}:{self.number}"
+        return f"{self.version[0]}:{self.version[1]}"
 
 
 def pushed(connection: sa.Connection, *where: Condition) -> list[Pushed]:
@@ -42,7 +40,8 @@ def pushed(connection: sa.Connection, *where: Condition) -> list[Pushed]:
         .join(events, events.c.seq == activity.c.first)
         .where(*did(acts.Push.kind), *where)
     )
-    return sorted((Pushed(*row) for row in connection.execute(query)), key=lambda one: one.version)
+    found = connection.execute(query)
+    return sorted(Pushed((model, number), *act) for model, number, *act in found)
 
 
 def pushed_to(connection: sa.Connection, models: Collection[str], known: int = 0) -> list[Pushed]:

@@ -67,10 +67,13 @@ class Usage:
     def __init__(self, connection: sa.Connection, rights: Iterable[Right]) -> None:
         self._connection = connection
         self._aliased: dict[int, bool] = {}
-        wanted: dict[_Use, set[tuple[Holder, ...]]] = defaultdict(set)
+        wanted: dict[_Use, set[str]] = defaultdict(set)
+        names: dict[str, list[str]] = {}
         for right in rights:
+            if right.grantee not in names:
+                names[right.grantee] = list(dict.fromkeys(one.name for one in right.holders))
             for use in (*right.uses, *((_PUSH,) if right.action == "promote" else ())):
-                wanted[use, right.target].add(right.holders)
+                wanted[use, right.target].update(names[right.grantee])
         self._newest = _newest(connection, wanted)
 
     def last(self, right: Right) -> int:
@@ -135,58 +138,52 @@ def _moves(connection: sa.Connection, seq: int) -> bool:
     return isinstance(body, acts.Push) and bool(body.aliases)
 
 
-def _newest(
-    connection: sa.Connection, wanted: Mapping[_Use, set[tuple[Holder, ...]]]
-) -> dict[_Use, dict[str, int]]:
-    """The newest allowed act of every use by each of its holders, where there is one."""
+def _newest(connection: sa.Connection, wanted: Mapping[_Use, set[str]]) -> dict[_Use, dict[str, int]]:
+    """The newest allowed act of every use by each of these members, where there is one."""
     sorts: dict[Any, list[_Use]] = defaultdict(list)
     for use in wanted:
         sorts[_everywhere if use[0] == _ANY else _below if use[1].endswith("/") else _there].append(use)
     found: dict[_Use, dict[str, int]] = defaultdict(dict)
     for where, uses in sorts.items():
-        names = (_names(wanted[use]) for use in uses)
-        # in UTF-8 "0" follows "/": what lies between is in the namespace
-        asked = [
-            [at, *use, f"{use[1][:-1]}0", who] for at, (use, who) in enumerate(zip(uses, names, strict=True))
-        ]
+        # "0" follows "/": what lies between is in the namespace
+        asked = [[at, *use, f"{use[1][:-1]}0", [*wanted[use]]] for at, use in enumerate(uses)]
         for at, name, last in connection.execute(_lookup(connection, where), {"asked": json.dumps(asked)}):
             found[uses[at]][name] = last
     return found
 
 
-def _names(holders: set[tuple[Holder, ...]]) -> list[str]:
-    return list(dict.fromkeys(holder.name for some in holders for holder in some))
-
-
 def _lookup(connection: sa.Connection, where: _Where) -> sa.Select[Any]:
     """Many questions in one query, each with a list of members: every one reads a short range of an index."""
-    asked = sa.bindparam("asked", type_=sa.Text)
-    value, name = sa.column("value", sa.JSON), sa.column("value", sa.Text)
-    if connection.dialect.name == "postgresql":
-        each = sa.func.json_array_elements(sa.cast(asked, sa.JSON)).table_valued(value).alias("asked")
-        who = sa.func.json_array_elements_text(_field(each, "->", 4)).table_valued(name).alias("who")
-    else:
-        each = sa.func.json_each(asked).table_valued(value).alias("asked")
-        who = sa.func.json_each(_field(each, "->>", 4)).table_valued(name).alias("who")
-    at, action, target, beyond = (_field(each, "->>", field) for field in range(4))
+    asked = _asked(connection.dialect.name)
+    name = sa.column("value", sa.Text)
+    unfolded = "json_array_elements_text" if connection.dialect.name == "postgresql" else "json_each"
+    who = getattr(sa.func, unfolded)(asked.c.who).table_valued(name).alias("who")
     newest = (
         sa.select(sa.func.max(activity.c.last))
-        .where(
-            activity.c.outcome == ALLOWED, activity.c.member == who.c.value, *where(action, target, beyond)
-        )
-        .correlate(each, who)
+        .where(activity.c.outcome == ALLOWED, activity.c.member == who.c.value)
+        .where(*where(asked.c.action, asked.c.target, asked.c.beyond))
+        .correlate(asked, who)
         .scalar_subquery()
     )
-    found = (
-        sa.select(sa.cast(at, sa.Integer).label("at"), who.c.value.label("name"), newest.label("last"))
-        .select_from(each.join(who.lateral() if connection.dialect.name == "postgresql" else who, sa.true()))
-        .subquery()
-    )
-    return sa.select(found).where(found.c.last.is_not(None))
+    found = sa.select(asked.c.at, who.c.value.label("name"), newest.label("last"))
+    each = found.select_from(asked.join(who, sa.true())).subquery()
+    return sa.select(each).where(each.c.last.is_not(None))
 
 
-def _field(table: Any, operator: str, at: int) -> sa.ColumnElement[str]:
-    return table.c.value.op(operator, return_type=sa.Text())(sa.literal_column(str(at)))  # type: ignore[no-any-return]
+def _asked(dialect: str) -> sa.CTE:
+    """The rows of the parameter ``asked``, a JSON array of arrays; taken apart once."""
+    given, value = sa.bindparam("asked", type_=sa.Text), sa.column("value", sa.JSON)
+    postgres = dialect == "postgresql"
+    unfold = sa.func.json_array_elements(sa.cast(given, sa.JSON)) if postgres else sa.func.json_each(given)
+    row = unfold.table_valued(value).alias("row").c.value
+
+    def field(at: int, operator: str = "->>") -> sa.ColumnElement[Any]:
+        return row.op(operator, return_type=sa.Text())(sa.literal_column(str(at)))
+
+    texts = [field(at).label(name) for at, name in ((1, "action"), (2, "target"), (3, "beyond"))]
+    who = field(4, "->" if postgres else "->>").label("who")
+    rows = sa.select(sa.cast(field(0), sa.Integer).label("at"), *texts, who)
+    return rows.cte("asked").prefix_with("MATERIALIZED")
 
 
 def _there(action: _Field, target: _Field, _beyond: _Field) -> Iterator[Condition]:

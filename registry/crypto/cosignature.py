@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from registry.crypto import checkpoint, notes, pkcs8
 from registry.crypto.keys import SigningKey
@@ -106,7 +103,7 @@ class WitnessKey:
         So the identity file is all that a member keeps; another name or type makes another key.
         """
         info = _SEED + bytes([kind]) + name.encode()
-        seed = HKDF(SHA256(), 32, salt=None, info=info).derive(_scalar(signing.private))
+        seed = signing.derive(info)
         if kind == ED25519:
             return cls(name, Ed25519PrivateKey.from_private_bytes(seed))
         return cls(name, MLDSA44PrivateKey.from_seed_bytes(seed))
@@ -122,10 +119,6 @@ class WitnessKey:
 
     def __repr__(self) -> str:
         return f"WitnessKey({self.public.vkey[:80]!r})"
-
-
-def _scalar(key: EllipticCurvePrivateKey) -> bytes:
-    return key.private_numbers().private_value.to_bytes((key.key_size + 7) // 8, "big")
 
 
 def _ed25519(time: int, text: str) -> bytes:

@@ -14,6 +14,7 @@ from functools import cached_property
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -105,6 +106,12 @@ class SigningKey:
     def sign(self, data: bytes) -> bytes:
         """A DER signature over ``data``."""
         return self.private.sign(data, ec.ECDSA(_HASHES[self.private.curve.name]))
+
+    def derive(self, info: bytes, length: int = 32) -> bytes:
+        """A secret for another purpose: HKDF-SHA256 (RFC 5869) over the private scalar, big-endian."""
+        size = (self.private.key_size + 7) // 8
+        scalar = self.private.private_numbers().private_value.to_bytes(size, "big")
+        return HKDF(SHA256(), length, salt=None, info=info).derive(scalar)
 
     def __repr__(self) -> str:
         return f"SigningKey(keyid={self.verifying.keyid!r})"

@@ -6,6 +6,8 @@ Conflict, InvalidInput). One that is in the ledger already, and should not be, i
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from registry import acts
 from registry.acts import Act
 from registry.crypto import dsse, possession
@@ -54,6 +56,19 @@ class Law:
     def entry(self, position: int) -> int:
         """The ledger entry of the act at a position."""
         return self._seqs[position]
+
+    def marks(self) -> Iterator[tuple[str, int]]:
+        """Digest and ledger entry of each of its acts, in order."""
+        return zip(self._digests[1:], self._seqs[1:], strict=True)
+
+    def resume(self, state: State, marks: Iterable[tuple[str, int]]) -> None:
+        """Take up a law that was replayed before: its state, and where its acts are."""
+        self.state, self._positions, self._digests, self._seqs = state, {}, [""], [-1]
+        for digest, seq in marks:
+            self._digests.append(digest)
+            self._seqs.append(seq)
+            self._positions[digest] = len(self._positions) + 1
+        self.head = self._digests[-1]
 
     def next_after(self, act: Act) -> str | None:
         """The digest of the act by which the law under which ``act`` was signed came to an end."""

@@ -150,11 +150,12 @@ class State:
         self._undo.clear()
         self.position += 1
         for vault in custody.vaults:
-            self._begin(vault)
+            self.begin(vault)
         for handed in custody.shares:
             self._seal(self.vaults[handed.vault], handed.share)
 
-    def _begin(self, vault: acts.Vault) -> None:
+    def begin(self, vault: acts.Vault) -> None:
+        """Put a vault's epoch, with all its shares, in the place of the one before."""
         old = self.vaults.get(vault.name)
         for reader in old.shares if old else ():
             self.sealed_to[reader].discard(vault.name)

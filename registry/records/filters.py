@@ -102,23 +102,29 @@ def _bounded(seq: sa.ColumnElement[int], filters: Filters) -> list[Condition]:
 def inside(filters: Filters, dialect: str, by: str | None = None) -> sa.Select[Any]:
     """The rows of ``activity`` all of whose events match, with the column ``by`` where one is named."""
     a = t.activity
-    # SQLite does not know how many rows have a value. Left alone it reads the rows of an action one by one,
-    # or all rows in the order of the groups, where no index holds what else is asked of them.
-    steered = dialect == "sqlite" and by is not None
-    hidden = frozenset({"action"}) if steered and by != "action" else frozenset[str]()
-    conditions = [*_alike(a, filters, dialect, hidden), *_days(filters)]
+    conditions = [*_alike(a, filters, dialect, _hidden(filters, dialect, by)), *_days(filters)]
     if filters.low:
         conditions.append(a.c.first >= filters.low)
     if filters.high is not None:
         conditions.append(a.c.last < filters.high)
     query = sa.select()
     if by is not None:
-        query = sa.select(aside(a.c[by]) if steered and not filters.indexed else a.c[by])
+        query = sa.select(aside(a.c[by]) if dialect == "sqlite" and not filters.indexed else a.c[by])
     if filters.stays is None:
         return query.select_from(a).where(*conditions)
     stays = _stays(filters.stays)
     stayed = [a.c.member == stays.c.member, a.c.first > stays.c.after, a.c.last <= stays.c.until]
     return query.select_from(a.join(stays, sa.and_(*stayed))).where(*conditions)
+
+
+def _hidden(filters: Filters, dialect: str, by: str | None) -> frozenset[str]:
+    """Columns for which SQLite is to take no index.
+
+    It does not know how many rows have a value. Left alone it reads the rows of an action one by one, though
+    no index holds what else is asked of them, or another has them in the order of the groups.
+    """
+    better = not filters.indexed or by not in (None, "action")
+    return frozenset({"action"}) if dialect == "sqlite" and better else frozenset()
 
 
 def aside(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -139,7 +145,7 @@ def _days(filters: Filters) -> list[Condition]:
 def across(filters: Filters, dialect: str) -> sa.Select[Any]:
     """The rows of ``activity`` across a bound: some of their events may match, and others not."""
     a = t.activity
-    conditions = _alike(a, filters, dialect)
+    conditions = _alike(a, filters, dialect, _hidden(filters, dialect, None))
     partly: list[Condition] = []
     if filters.since:
         conditions.append(a.c.day >= filters.since[:_DAY])
@@ -175,13 +181,20 @@ def _alike(
     if filters.within:  # names are ordered by their bytes, and "0" is next after "/"
         found.append(sa.and_(table.c.place >= filters.within, table.c.place < f"{filters.within[:-1]}0"))
     if filters.text:
-        found.append(table.c.saying.in_(_sayings(filters.text, dialect)))
+        found.append(_says(table, filters, dialect))
     if filters.digest:
         found.append(sa.tuple_(table.c.place, table.c.number).in_(versions_with(filters.digest)))
     if filters.not_of:
         found.append(sa.tuple_(table.c.place, table.c.number).not_in(versions_with(filters.not_of)))
     visible = filters.visible(table)
     return found if visible is None else [*found, visible]
+
+
+def _says(table: sa.Table, filters: Filters, dialect: str) -> Condition:
+    """The text occurs: looked up row by row where those are few, else all sayings are read once."""
+    said = _sayings(filters.text, dialect)
+    few = table is t.events or filters.stays is not None or filters.equal.keys() & {"place", "member"}
+    return said.where(t.sayings.c.saying == table.c.saying).exists() if few else table.c.saying.in_(said)
 
 
 def _sayings(text: str, dialect: str) -> sa.Select[Any]:

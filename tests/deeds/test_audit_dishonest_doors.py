@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from registry import acts
+from registry import acts, bundle
 from registry.audit.checking import Checked, check_proof
 from registry.audit.ranges import check_range
 from registry.crypto import dsse, possession
 from registry.crypto.identity import Identity
 from registry.errors import BadAuthority, BadProof, BadSignature, Malformed, Untrusted
+from registry.manifest import Manifest
 from support import notary
 from support.notary import MODEL, OTHER, Json, Notary, written
 
@@ -81,6 +82,28 @@ def test_the_same_hidden_behind_a_second_act_is_no_secret_to_an_export(door: Not
         check_range(door.parcel(tmp_path / "export", 0), door.registry_id)
     with pytest.raises(BadAuthority, match="another law"):
         check_range(door.parcel(tmp_path / "later", DISABLE + 1), door.registry_id)
+
+
+def test_what_came_after_signed_under_an_older_law_shows_nothing(door: Notary) -> None:
+    seq, later = door.pull("bob"), door.pull("eve", law=law_before(door, DISABLE))
+    with pytest.raises(BadAuthority, match="names another"):
+        check(door, door.proof(seq, after=door.shown(later)))
+
+
+def test_what_came_after_without_the_right_to_it_shows_nothing(door: Notary) -> None:
+    seq, later = door.pull("bob"), door.pull("bob", OTHER)
+    with pytest.raises(BadAuthority, match="no right to it"):
+        check(door, door.proof(seq, after=door.shown(later)))
+
+
+def test_a_push_whose_bundle_its_publisher_did_not_sign(door: Notary, tmp_path: Path) -> None:
+    file = acts.File(path="model.onnx", size=1, sha256="cd" * 32)
+    manifest = Manifest.of(MODEL, {file.path: file.sha256})
+    signed = bundle.sign(manifest, door.members["bob"].signing)
+    push = acts.Push(model=MODEL, number=1, digest=manifest.digest, bundle=signed, files=(file,))
+    refused_both_ways(
+        door, door.proof(door.write(door.sign(push))), tmp_path, BadSignature, "names another key"
+    )
 
 
 def test_an_act_without_the_right_to_it(door: Notary, tmp_path: Path) -> None:

@@ -14,7 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from registry.audit.parcel import opened
 from registry.audit.ranges import check_range
+from registry.audit.replayed import Replay
+from registry.audit.verify.lawful import Lawful
+from registry.crypto.frontier import Frontier
 from registry.errors import (
     BadAuthority,
     BadCheckpoint,
@@ -25,6 +29,8 @@ from registry.errors import (
     Untrusted,
     WrongRegistry,
 )
+from registry.law.law import from_genesis
+from registry.progress import SILENT
 from support import notary
 from support.notary import Notary, b64, consistency, subtrees, written
 
@@ -108,6 +114,10 @@ def swap(*places: int) -> Callable[[list[bytes]], None]:
     return change
 
 
+def spaced(line: bytes) -> bytes:
+    return line.replace(b'{"payload":', b'{"payload": ')
+
+
 def fork() -> list[bytes]:
     return [*told().entries[:3], b"{}", *told().entries[4:]]
 
@@ -163,7 +173,15 @@ CHANGES: dict[str, tuple[Edit, type[Untrusted]]] = {
         lines("law.jsonl", lambda found: [*found, told().entries[6] + b"\n"]),
         BadAuthority,
     ),
-    "an act of the law spelled in another way": (
+    "the genesis act spelled in another way": (
+        lines("law.jsonl", lambda found: [spaced(found[0]), *found[1:]]),
+        Malformed,
+    ),
+    "the last act of the law spelled in another way": (
+        lines("law.jsonl", lambda found: [*found[:-1], spaced(found[-1])]),
+        Malformed,
+    ),
+    "every act of the law spelled in another way": (
         bytes_of("law.jsonl", lambda data: data.replace(b'{"payload":', b'{"payload": ')),
         Malformed,
     ),
@@ -210,6 +228,10 @@ CHANGES: dict[str, tuple[Edit, type[Untrusted]]] = {
     ),
     "nothing before": (joint(before=None), Malformed),
     "an earlier entry before": (joint(before=told().shown(5)), BadProof),
+    "another entry in the place before": (
+        joint(before={**told().shown(6), "entry": told().envelope(8)}),
+        BadProof,
+    ),
     "the id of another registry": (joint(registry=other().registry_id), WrongRegistry),
     "another media type": (joint(mediaType="application/json"), Malformed),
     "a field too many": (joint(entries=5), Malformed),
@@ -271,6 +293,29 @@ def test_a_law_before_the_beginning(tmp_path: Path) -> None:
     (parcel / "law.jsonl").write_bytes(told().entries[0] + b"\n")
     with pytest.raises(Malformed, match="before its beginning"):
         check_range(parcel, told().registry_id)
+
+
+def test_a_law_from_later_before_an_empty_range(tmp_path: Path) -> None:
+    parcel = told().parcel(tmp_path / "export", 8, 8)
+    assert check_range(parcel, told().registry_id).law == 6
+    lines("law.jsonl", lambda found: [*found, told().entries[9] + b"\n"])(parcel)
+    with pytest.raises(BadAuthority, match="begins under"):
+        check_range(parcel, told().registry_id)
+
+
+def test_an_act_of_the_law_changed_between_two_looks_at_it(parcel: Path) -> None:
+    """The law is read first, and everything after; in between, the file is somebody else's to change."""
+    lawful = Lawful(from_genesis(told().entries[0], told().registry_id))
+    for index in range(1, 6):
+        lawful.follow(told().entries[index], 0)
+    with opened(parcel) as files:
+        replay = Replay(files, lawful, START, END)
+        replay.enact()
+        (parcel / "entries.jsonl").write_bytes(
+            b"".join(told().entries[index] + b"\n" for index in (7, 8, 5, 10, 11))
+        )
+        with pytest.raises(BadAuthority, match="did not say before"):
+            list(replay.acts(Frontier(START, subtrees(told().entries[:START])), SILENT))
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:

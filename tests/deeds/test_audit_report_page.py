@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
+import shlex
 from collections import Counter
 from datetime import date, timedelta
 from html.parser import HTMLParser
@@ -69,7 +71,19 @@ def read(plain: str) -> _Read:
 def test_the_page_asks_nobody_for_anything(plain: str, read: _Read) -> None:
     """Nothing that a browser would fetch: no element that loads, no address but places on the page itself."""
     tags = {tag for tag, _ in read.elements}
-    loading = {"script", "img", "image", "iframe", "object", "embed", "video", "audio", "source", "base", "form"}
+    loading = {
+        "script",
+        "img",
+        "image",
+        "iframe",
+        "object",
+        "embed",
+        "video",
+        "audio",
+        "source",
+        "base",
+        "form",
+    }
     assert tags & loading == set()
     assert read.attributes("src", "srcset", "action", "data", "poster", "background", "xlink:href") == []
     outside = [one for one in read.attributes("href") if not one.startswith("#")]
@@ -85,14 +99,15 @@ def test_the_page_runs_nothing_and_says_so_to_the_browser(read: _Read) -> None:
     assert policies == [POLICY]
 
 
-@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_name_is_text(read: _Read, name: str) -> None:
+def test_a_hostile_name_is_text(read: _Read) -> None:
     """The same elements with the same attributes as under plain names, those aside that speak of names."""
-    found = _Read(page.render(facts(lambda word: f"{name}{word}")))
+    names = itertools.cycle(HOSTILE)
+    found = _Read(page.render(facts(lambda word: f"{next(names)}{word}")))
     assert found.other == []
     assert _shape(found) == _shape(read)
-    shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
-    assert shown in "".join(found.texts)
+    texts = "".join(found.texts)
+    for name in HOSTILE:
+        assert "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name) in texts
 
 
 def _shape(found: _Read) -> list[tuple[str, dict[str, str]]]:
@@ -144,7 +159,7 @@ def test_the_same_facts_make_the_same_page(plain: str) -> None:
     assert page.render(facts()) == plain
 
 
-@pytest.mark.parametrize("days", [1, 2, 62, 63, 420, 421, 4000])
+@pytest.mark.parametrize("days", [1, 62, 420, 4000])
 def test_periods_of_any_length_make_a_page(days: int) -> None:
     made = page.render(facts(days=days))
     assert len(made.encode()) < 1_000_000
@@ -152,10 +167,20 @@ def test_periods_of_any_length_make_a_page(days: int) -> None:
 
 def test_the_worst_comes_first() -> None:
     found = findings(facts())
-    assert [one.level for one in found] == sorted((one.level for one in found), key=["act", "look", "know"].index)
+    assert [one.level for one in found] == sorted(
+        (one.level for one in found), key=["act", "look", "know"].index
+    )
     assert found[0].title == "The ledger does not hold together"
     assert {one.section for one in found} <= page.SECTIONS.keys()
     assert "Four things need action" in page.render(facts())
+
+
+def test_a_name_in_a_command_stays_one_word() -> None:
+    """Commands are there to be copied: the shell must not run a part of a name."""
+    found = findings(facts(lambda word: f"x; rm -rf ~ $(id) '`{word}"))
+    words_of = {len(shlex.split(one.command)) for one in found if "mallory" in one.command}
+    assert words_of == {9}
+    assert all(";" not in shlex.split(one.command) for one in found)
 
 
 def test_nothing_to_say_is_said(plain: str) -> None:

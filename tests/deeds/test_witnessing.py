@@ -140,6 +140,10 @@ def test_submissions_of_tlog_witness(attended: Company, tmp_path: Path) -> None:
         assert [row.size for row in witnesses.add(context, second.note, [OUTSIDE.public.vkey])] == [
             second.tree.size
         ]
+        answer = second.note.splitlines(keepends=True)[-1]  # as a witness answers: the line alone
+        assert [row.line for row in witnesses.add(context, text + answer, [OUTSIDE.public.vkey])] == [
+            answer[:-1]
+        ]
         with pytest.raises(InvalidInput, match="no such size"):
             witnesses.submission(context, second.tree.size + 1)
 

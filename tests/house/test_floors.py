@@ -35,6 +35,7 @@ FLOORS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "registry.transfer.*",
             "registry.ledger",
             "registry.lawbook",
+            "registry.law_memory",
             "registry.policy.*",
             "registry.petitions",
             "registry.cosigned",

@@ -28,6 +28,11 @@ _KEYS: Final = {kind: key for key, _, kinds in _ROWS for kind in kinds}
 Counts = dict[str, dict[str, int]]  # by row and day
 
 
+def total() -> sa.ColumnElement[int]:
+    """The acts of all rows of a group, as an integer on either database."""
+    return sa.cast(sa.func.sum(activity.c.acts), sa.BigInteger)
+
+
 def within(period: Period) -> sa.ColumnElement[bool]:
     """The rows of ``activity`` that are of the period."""
     return activity.c.day.between(period.first.isoformat(), period.last.isoformat())
@@ -61,7 +66,7 @@ def read(connection: sa.Connection, period: Period, refused: dict[str, int]) -> 
 
 def _by_row(connection: sa.Connection, period: Period) -> tuple[Counts, int]:
     """Acts that were not refused, by row of the chart and day; and how many they are."""
-    query = sa.select(activity.c.day, activity.c.action, sa.func.sum(activity.c.acts))
+    query = sa.select(activity.c.day, activity.c.action, total())
     done = query.where(within(period), activity.c.outcome != REFUSED)
     found: Counts = defaultdict(lambda: defaultdict(int))
     acts = 0
@@ -72,8 +77,8 @@ def _by_row(connection: sa.Connection, period: Period) -> tuple[Counts, int]:
 
 
 def _sum(connection: sa.Connection, period: Period) -> int:
-    total = sa.select(sa.func.sum(activity.c.acts))
-    return int(connection.execute(total.where(within(period), activity.c.outcome != REFUSED)).scalar() or 0)
+    query = sa.select(total())
+    return int(connection.execute(query.where(within(period), activity.c.outcome != REFUSED)).scalar() or 0)
 
 
 def _many(connection: sa.Connection, period: Period) -> tuple[int, int]:
@@ -85,9 +90,9 @@ def _many(connection: sa.Connection, period: Period) -> tuple[int, int]:
 
 
 def _pulls(connection: sa.Connection, period: Period, by: sa.Column[Any]) -> tuple[Ranked, ...]:
-    total = sa.func.sum(activity.c.acts).label("total")
-    query = sa.select(by, total).where(
+    most = total().label("most")
+    query = sa.select(by, most).where(
         within(period), activity.c.action == "pull", activity.c.outcome == ALLOWED
     )
-    rows = connection.execute(query.group_by(by).order_by(total.desc(), by).limit(TOP))
+    rows = connection.execute(query.group_by(by).order_by(most.desc(), by).limit(TOP))
     return tuple(Ranked(name, int(count)) for name, count in rows)

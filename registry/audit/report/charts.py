@@ -12,7 +12,7 @@ from registry.audit.report.canvas import SMALL, Canvas, drawing
 from registry.audit.report.facts import Refused, Series
 from registry.audit.report.period import Period
 
-_WIDE, _NARROW, _HALF = 900, 344, 440  # pixels
+_WIDE, _NARROW, _HALF = 900, 344, 380  # pixels
 _BESIDE: Final = 176  # pixels for names beside what is drawn; narrow drawings have them above it
 _DATE: Final = 92  # pixels that a date needs
 _DATES: Final = 30  # pixels below the lowest row
@@ -37,6 +37,8 @@ class _Along:
 
 def activity(period: Period, series: Sequence[Series]) -> str:
     """One row of bars for each kind of act, over the same days; each row has a scale of its own."""
+    if not series:
+        return ""
     told = "; ".join(f"{one.label}: {words.number(one.total)}" for one in series)
     label = f"Acts by {period.unit}, {words.span(period.first, period.last)}. {told}."
     with drawing():
@@ -116,7 +118,9 @@ def _date(day: date, period: Period, outer: bool) -> str:
 
 def refused(period: Period, people: Sequence[Refused]) -> str:
     """Who was refused, and when: a dot for each day, as large as there were attempts."""
-    told = "; ".join(f"{one.name}: {words.number(one.total)}" for one in people)
+    if not people:
+        return ""
+    told = "; ".join(f"{words.inert(one.name)}: {words.number(one.total)}" for one in people)
     label = f"Refused attempts by member and {period.unit}. {told}."
     with drawing():
         wide = _lines(period, people, Canvas(_WIDE, 30 * len(people) + _DATES + 4), 30, _BESIDE)
@@ -142,11 +146,13 @@ def _lines(period: Period, people: Sequence[Refused], canvas: Canvas, row: int, 
     return canvas.written()
 
 
-def parts(rows: Sequence[tuple[str, int, int]], name: str) -> str:
+def parts(rows: Sequence[tuple[str, int, int]], name: str, title: str) -> str:
     """Bars for parts of wholes, one below the other: (what, how many have it, of how many)."""
+    if not rows:
+        return ""
     told = "; ".join(f"{what}: {words.number(part)} of {words.number(whole)}" for what, part, whole in rows)
     with drawing():
-        return svg.inline(_parts(rows, Canvas(_HALF, 50 * len(rows) + 4)), f"{told}.", name, "half")
+        return svg.inline(_parts(rows, Canvas(_HALF, 50 * len(rows) + 4)), f"{title}. {told}.", name, "half")
 
 
 def _parts(rows: Sequence[tuple[str, int, int]], canvas: Canvas) -> bytes:
@@ -192,4 +198,5 @@ def _rising(known: Sequence[tuple[date, int]], canvas: Canvas) -> bytes:
 
 def _cut(name: str, most: int = 22) -> str:
     """A name that fits beside the dots; the table has it whole."""
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+    shown = words.inert(name)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}\N{HORIZONTAL ELLIPSIS}"

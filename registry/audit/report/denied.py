@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from registry import acts
-from registry.audit.report.activity import TOP, happened, within
+from registry.audit.report.activity import TOP, happened, total, within
 from registry.audit.report.estate import Ranked
 from registry.audit.report.facts import Attempt, Denied, Reason, Refused
 from registry.audit.report.period import Period
@@ -64,7 +64,7 @@ def denied(connection: sa.Connection, period: Period, rows: list[Row]) -> Denied
 
 def _told(connection: sa.Connection, period: Period) -> Iterator[Row]:
     columns = (t.activity.c.day, t.activity.c.member, t.activity.c.code, t.activity.c.place)
-    query = sa.select(*columns, sa.func.sum(t.activity.c.acts)).group_by(*columns)
+    query = sa.select(*columns, total()).group_by(*columns)
     some = query.where(within(period), t.activity.c.outcome == REFUSED, t.activity.c.code != "")
     for day, member, code, place, attempts in connection.execute(some):
         yield Row(day, member, code, place, int(attempts))
@@ -104,8 +104,8 @@ def _by(rows: Iterable[Row], key: Any) -> dict[str, list[Row]]:
 
 
 def _most(groups: dict[str, list[Row]]) -> list[str]:
-    total = {name: sum(row.attempts for row in group) for name, group in groups.items()}
-    return sorted(total, key=lambda name: (-total[name], name))[:TOP]
+    attempts = {name: sum(row.attempts for row in group) for name, group in groups.items()}
+    return sorted(attempts, key=lambda name: (-attempts[name], name))[:TOP]
 
 
 def _refused(period: Period, name: str, rows: list[Row]) -> Refused:
@@ -164,5 +164,5 @@ def _latest(connection: sa.Connection, period: Period) -> Iterator[Attempt]:
 
 
 def _failed(connection: sa.Connection, period: Period) -> int:
-    query = sa.select(sa.func.sum(t.activity.c.acts)).where(within(period), t.activity.c.outcome == FAILED)
+    query = sa.select(total()).where(within(period), t.activity.c.outcome == FAILED)
     return int(connection.execute(query).scalar() or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -104,7 +105,7 @@ def _attempts(facts: Facts) -> Iterator[Finding]:
             f"A signature, a proof or a content that does not hold ({listed(codes)}). Members who make "
             "mistakes do not get there; a broken program may, and so does whoever tampers.",
             "denied",
-            f"registry audit search --outcome {codes[0]} {since}",
+            f"registry audit search --outcome {_typed(codes[0])} {since}",
         )
     if gone := denied.count("disabled"):
         yield Finding(
@@ -123,7 +124,7 @@ def _attempts(facts: Facts) -> Iterator[Finding]:
             f"{several(denied.strangers, 'attempt')} by nobody whom the registry knows",
             "No member's signature stands behind them.",
             "denied",
-            f"registry audit denied {since}",
+            f"registry audit search --actor - --outcome refused {since}",
         )
 
 
@@ -136,7 +137,7 @@ def _bursts(denied: Denied, since: str) -> Finding:
         f"{number(len(told))} {were} refused {BURST} times or more in one day",
         f"{listed(told, 3)}. Rarely a slip: a program that lost its rights, or somebody who tries doors.",
         "denied",
-        f"registry audit search --actor {worst.name} --outcome refused {since}",
+        f"registry audit search --actor {_typed(worst.name)} --outcome refused {since}",
     )
 
 
@@ -152,7 +153,7 @@ def _law(facts: Facts) -> Iterator[Finding]:
                 for one in held.new_admins[:3]
             ),
             "holdings",
-            f"registry audit member {held.new_admins[0].name}",
+            f"registry audit member {_typed(held.new_admins[0].name)}",
         )
     if held.replaced:
         told = [f"{one.name} (by {one.by}, {words.day(one.time)})" for one in held.replaced]
@@ -221,6 +222,11 @@ def _versions(facts: Facts) -> Iterator[Finding]:
 
 def _none(missing: int) -> str:
     return f"{number(missing)} do not say" if missing else "all say"
+
+
+def _typed(name: str) -> str:
+    """A name as a shell takes it for one, whoever put it into the tables."""
+    return shlex.quote(words.inert(name))
 
 
 def in_order(facts: Facts) -> str:

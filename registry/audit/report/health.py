@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from registry import ledger, seen, witnesses
 from registry.acts import timestamp
+from registry.audit.report.activity import total
 from registry.audit.report.estate import Health, Verified, Witness
 from registry.audit.verify import memory
 from registry.audit.verify.plan import LEVEL
 from registry.context import Context
-from registry.crypto import merkle
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
-from registry.errors import BadCheckpoint, Untrusted
+from registry.errors import Untrusted
 from registry.law.law import Law
 from registry.records import tables as t
 
@@ -62,12 +62,7 @@ def _history(connection: sa.Connection, context: Context, law: Law, new: Checkpo
     if not note:
         return 0
     old = open_checkpoint(note, new.origin, law.ledger)
-    if old.size > new.size:
-        raise BadCheckpoint(
-            "the ledger is shorter than it was", on=f"{new.size} acts now, {old.size} seen before"
-        )
-    path = ledger.consistency(connection, old.size, new.size)
-    merkle.verify_consistency(old.size, old.root, new.size, new.root, list(path))
+    seen.extends(old, new, ledger.consistency(connection, old.size, new.size))
     return old.size
 
 
@@ -79,13 +74,13 @@ def _newest(connection: sa.Connection) -> str:
 def _growth(connection: sa.Connection) -> tuple[tuple[str, int], ...]:
     """Acts up to the end of each day, at so many days as the curve has points."""
     day = t.activity.c.day
-    query = sa.select(day, sa.func.sum(t.activity.c.acts)).group_by(day).order_by(day)
+    query = sa.select(day, total()).group_by(day).order_by(day)
     rows = [(at, int(count)) for at, count in connection.execute(query)]
     if not rows:
         return ()
-    total = list(zip((at for at, _ in rows), accumulate(count for _, count in rows), strict=True))
-    step = -(-len(total) // _POINTS)
-    return tuple(total[(len(total) - 1) % step :: step])
+    upto = list(zip((at for at, _ in rows), accumulate(count for _, count in rows), strict=True))
+    step = -(-len(upto) // _POINTS)
+    return tuple(upto[(len(upto) - 1) % step :: step])
 
 
 def _watched(context: Context) -> tuple[str, tuple[Witness, ...]]:

@@ -73,10 +73,10 @@ def _charts(facts: Facts) -> dict[str, Any]:
 
     drawn = {
         "activity": charts.activity(facts.period, facts.activity.series),
-        "refused": charts.refused(facts.period, facts.denied.members) if facts.denied.members else "",
-        "unused": charts.parts(facts.unused.by_action, "unused"),
-        "used": charts.parts(_coverage(facts.versions.used), "used"),
-        "versions": charts.parts(_coverage(facts.versions.everything), "versions"),
+        "refused": charts.refused(facts.period, facts.denied.members),
+        "unused": charts.parts(facts.unused.by_action, "unused", SECTIONS["unused"]),
+        "used": charts.parts(_coverage(facts.versions.used), "used", "Quantized versions in use"),
+        "versions": charts.parts(_coverage(facts.versions.everything), "versions", "All quantized versions"),
         "growth": charts.growth(facts.health.growth),
     }
     return {name: Markup(drawing) for name, drawing in drawn.items()}
@@ -115,19 +115,17 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """Text as it is written out: no control character, none that turns the direction of what follows."""
+    """What an expression of a template comes to, as it is written out."""
     from markupsafe import Markup
 
-    if isinstance(value, str) and not isinstance(value, Markup) and not value.isprintable():
-        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
-    return value
+    return words.inert(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _name(text: str) -> object:
     """A name, escaped, that a narrow column breaks after its parts; within them only where they are long."""
     from markupsafe import Markup, escape
 
-    parts = _LONG.findall(str(_shown(text)))
+    parts = _LONG.findall(words.inert(text))
     return Markup("<wbr>").join(escape(part) for part in parts)
 
 

@@ -62,7 +62,7 @@ def _change(facts: Facts) -> str:
     before = f"the {days} days" if days > 1 else "the day"
     if not facts.activity.before:
         return f"none in {before} before"
-    return f"{change(facts.activity.acts, facts.activity.before)} on {before} before"
+    return f"{change(facts.activity.acts, facts.activity.before)} {before} before"
 
 
 def _denied(facts: Facts) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from registry import acts
-from registry.audit.report.activity import within
+from registry.audit.report.activity import total, within
 from registry.audit.report.estate import Coverage, Gap, Versions
 from registry.audit.report.period import Period
 from registry.records import tables as t
@@ -91,7 +91,7 @@ def _keys(connection: sa.Connection, query: sa.Select[Any]) -> set[Key]:
 
 def _pulls(connection: sa.Connection, period: Period) -> dict[Key, int]:
     by = (t.activity.c.place, t.activity.c.number)
-    query = sa.select(*by, sa.func.sum(t.activity.c.acts)).where(
+    query = sa.select(*by, total()).where(
         within(period), t.activity.c.action == "pull", t.activity.c.outcome == ALLOWED
     )
     return {(model, number): int(count) for model, number, count in connection.execute(query.group_by(*by))}

@@ -57,6 +57,13 @@ _MONTHS = (
 NOBODY = "unknown"  # how the report calls those whom no signature proves
 
 
+def inert(text: str) -> str:
+    """Text without control characters, and without those that turn the direction of what follows."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def reason(code: str) -> str:
     """An error code as the end of the sentence "the attempt ..."."""
     return _REASONS.get(code, code.replace("-", " "))
@@ -126,11 +133,9 @@ def span(first: date, last: date) -> str:
 
 
 def change(now: int, before: int) -> str:
-    """How a number compares with one before it, in a word or two."""
-    if not before:
-        return "none"
+    """How a number compares with one before it, so that "the days before" can follow."""
     ratio = now / before
     if ratio >= 2:
-        return f"{ratio:.1f} times the number"
+        return f"{ratio:.1f} times"
     share = round(100 * (ratio - 1))
-    return f"{'up' if share > 0 else 'down'} {abs(share)}%" if share else "as many"
+    return f"{'up' if share > 0 else 'down'} {abs(share)}% on" if share else "as many as in"

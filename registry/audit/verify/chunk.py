@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final
 
 import msgspec
 
+from registry import acts
 from registry.acts import Act
 from registry.audit.verify.finding import Finding
 from registry.audit.verify.judging import Judge
 from registry.audit.verify.lawful import Lawful
+from registry.audit.verify.pulls import Pull, Pulls
 from registry.audit.verify.reading import Reader
 from registry.audit.verify.sayings import Sayings
 from registry.audit.verify.source import Source, Values
@@ -29,7 +32,9 @@ _QUERY: Final = (
     f" {', '.join(f'e.{name}' for name in _EVENT)}"
     " FROM acts a LEFT JOIN events e ON e.seq = a.seq WHERE a.seq >= ? AND a.seq < ? ORDER BY a.seq"
 )
-_SAYING: Final = 2 + len(_INDEX)
+_KIND: Final = 2  # the places of columns in a row
+_SAYING: Final = _KIND + len(_INDEX)
+_PULL: Final = acts.Pull.kind
 
 
 class Report(msgspec.Struct, array_like=True):
@@ -51,18 +56,30 @@ class Verifier:
 
     def __init__(self, source: Source, lawful: Lawful, start: int) -> None:
         self._source, self._start = source, start
-        self._judge, self._reader = Judge(lawful), Reader()
+        self._judge, self._reader, self._pulls = Judge(lawful), Reader(), Pulls()
 
     def verify(self, begin: int, end: int) -> Iterator[Report]:
         """The reports of the entries from ``begin``, where a subtree begins, to ``end``, exclusive."""
         one = _Chunk(self._source, self._judge, self._reader, begin, end)
         rows: list[Written] = []
-        for found in self._source.stream(_QUERY, begin, end):
-            rows += one.entry(found, judged=found[0] >= self._start)
+        for some in self._source.batches(_QUERY, begin, end):
+            for found, pull in zip(some, self._pulled(some), strict=True):
+                judged = found[0] >= self._start
+                if pull is None or not one.pull(found, pull, judged=judged):
+                    rows += one.entry(found, judged=judged)
             if len(rows) >= _PART:
                 yield Report(begin, rows)
                 rows = []
         yield one.report(rows)
+
+    def _pulled(self, some: list[Values]) -> list[Pull | None]:
+        """The pulls among rows; None for every other, and for all of them where one is odd."""
+        pulls = [found[1] for found in some if found[_KIND] == _PULL]
+        read = self._pulls.read(pulls)
+        if read is None:
+            return [None] * len(some)
+        left = iter(read)
+        return [next(left) if found[_KIND] == _PULL else None for found in some]
 
 
 class _Chunk:
@@ -73,6 +90,29 @@ class _Chunk:
         self._sayings = Sayings(source)
         self._begin, self._count, self._size, self._events = begin, 0, 0, 0
         self._whole = True
+
+    def pull(self, found: Values, pull: Pull, *, judged: bool) -> bool:
+        """Check a pull; False, and nothing is noted, where anything about it is not in order."""
+        seq, envelope, saying = found[0], found[1], found[_SAYING]
+        member = self._judge.pulled(pull, seq) if judged else self._judge.known(pull)
+        said = pull[1].predicate
+        time, model, number = said.time, said.body.model, said.body.number
+        digest = hashlib.sha256(pull[0].payload).hexdigest()
+        if (
+            member is None
+            or found[_KIND:_SAYING] != (_PULL, digest, said.actor, time, model, number, None)
+            or found[_SAYING + 1 :] != (time, member, _PULL, events.ALLOWED, "", model, number)
+            or not isinstance(saying, int)
+            or not 0 <= saying <= seq
+        ):
+            return False
+        self._in_turn(seq)
+        self._count += 1
+        self._events += 1
+        self._size += len(envelope)
+        self._subtree.add(envelope)
+        self._sayings.pulled(pull[1], seq, member, saying)
+        return True
 
     def entry(self, found: Values, *, judged: bool) -> list[Written]:
         """Check one entry, and return the rows that its act writes."""
@@ -133,8 +173,8 @@ class _Chunk:
     def _index(self, act: Act, seq: int, found: Values) -> None:
         header = act.header
         said = (act.kind, act.digest, header.actor, header.time, act.model, act.number, act.target)
-        if found[2:_SAYING] != said:
-            for name, value, stored in zip(_INDEX, said, found[2:_SAYING], strict=True):
+        if found[_KIND:_SAYING] != said:
+            for name, value, stored in zip(_INDEX, said, found[_KIND:_SAYING], strict=True):
                 if value != stored:
                     self._find(
                         "index-differs",

@@ -7,8 +7,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from registry.audit.verify.comparing import EVENTS, differing, ordered
 from registry.audit.verify.finding import Finding
-from registry.audit.verify.scratch import differing, ordered
 from registry.audit.verify.source import Source
 from registry.records import events, tables
 
@@ -47,7 +47,7 @@ def check_activity(source: Source) -> Iterator[Finding]:
     query = sa.select(counted).order_by(*by)
     statement = str(query.compile(source.connection.engine, compile_kwargs={"literal_binds": True}))
     stored = source.stream(ordered(table, source.bytewise))
-    yield from differing(table.name, names, keys, stored, source.stream(statement))
+    yield from differing(table.name, names, keys, stored, source.stream(statement), EVENTS)
 
 
 def _sorts(source: Source, column: sa.ColumnElement[object]) -> bool:

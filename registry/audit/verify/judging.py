@@ -5,11 +5,12 @@ from __future__ import annotations
 from registry import acts
 from registry.acts import Act
 from registry.audit.verify.lawful import Lawful
+from registry.audit.verify.pulls import Pull
 from registry.audit.verify.reading import Entry
 from registry.audit.verify.standing import RIGHTS, Signer, Standing
 from registry.crypto import dsse
 from registry.decisions import check_signed
-from registry.errors import BadAuthority, Untrusted
+from registry.errors import BadAuthority, BadSignature, Untrusted
 from registry.judge import authorised, entitled
 
 _BESIDE = "an act in the ledger is not of the law"
@@ -33,6 +34,33 @@ class Judge:
         if isinstance(act.body, acts.Refusal):
             return act.body.member
         return self._law.state.keyids.get(act.header.actor, "")
+
+    def pulled(self, pull: Pull, seq: int) -> str | None:
+        """Who pulled, where the entry is rightly where it is; None where that takes a closer look."""
+        if not self._since < seq <= self._next:
+            self._move(seq)
+        envelope, said = pull[0], pull[1].predicate
+        signer = self._standing.signer(said.actor, self._position)
+        (signature,) = envelope.signatures
+        if (
+            signer is None
+            or signature.keyid != said.actor
+            or said.law != self._head
+            or said.registry != self._law.registry_id
+            or not said.time < self._standing.ends(signer.name, "pull", said.body.model, self._position)
+        ):
+            return None
+        try:
+            signer.key.verify(signature.sig, dsse.pae(dsse.PAYLOAD_TYPE, envelope.payload))
+        except BadSignature:
+            return None
+        return signer.name
+
+    def known(self, pull: Pull) -> str | None:
+        """Who pulled, where nobody asks for their right; None where it was nobody who is known."""
+        said = pull[1].predicate
+        ours = said.registry == self._law.registry_id and self._lawful.names(said.law)
+        return self._law.state.keyids.get(said.actor) if ours else None
 
     def check(self, entry: Entry, envelope: bytes, seq: int) -> None:
         """Raise unless the entry is rightly where it is: Untrusted, or another RegistryError."""

@@ -29,6 +29,7 @@ class Lawful:
         self.errors: dict[int, RegistryError] = {}  # by entry
         self._seqs = [0]
         self._heads = [law.head]
+        self._known = {law.head}
 
     def position(self, seq: int) -> int:
         """How far the law had come before an entry."""
@@ -43,6 +44,10 @@ class Lawful:
         since = self._seqs[position - 1] if position else -1
         return since, self._seqs[position] if position < len(self._seqs) else 1 << 62
 
+    def names(self, digest: str) -> bool:
+        """Whether an act of the law has this digest."""
+        return digest in self._known
+
     def has(self, seq: int) -> bool:
         """Whether the entry is an act of the law, and rightly so."""
         return self.around(self.position(seq))[1] == seq
@@ -52,6 +57,7 @@ class Lawful:
         act = self.law.follow(envelope, seq)
         self._seqs.append(seq)
         self._heads.append(act.digest)
+        self._known.add(act.digest)
 
 
 def read_law(source: Source, registry_id: str, genesis: bytes, size: int) -> Lawful:

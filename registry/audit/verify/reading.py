@@ -19,7 +19,6 @@ from registry.crypto import dsse
 from registry.errors import Malformed
 
 _REMEMBERED: Final = 20_000  # bodies and clients, for services ask for the same thing again and again
-_PLAIN: Final = 64 << 10  # bytes of an envelope that is read the short way
 _KEPT: Final = 512  # bytes of a body that is remembered
 K = TypeVar("K")
 V = TypeVar("V")
@@ -70,7 +69,7 @@ class Reader:
 
     def read(self, envelope: bytes) -> Entry:
         """The entry. Raises Malformed, as the long way does."""
-        if len(envelope) <= _PLAIN and (found := _opened(envelope)) is not None:
+        if len(envelope) <= dsse.MAX_ENVELOPE and (found := _opened(envelope)) is not None:
             payload = found.payload
             act = self._act(payload) or acts.decode(payload)
             return Entry(act, payload, found.signatures[0].keyid, found.signatures[0].sig)
@@ -152,7 +151,8 @@ def _opened(envelope: bytes) -> _Envelope | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     (signed,) = found.signatures
-    if found.payload_type != dsse.PAYLOAD_TYPE or len(signed.sig) > dsse.MAX_SIGNATURE:
+    short = len(found.payload) <= dsse.MAX_PAYLOAD and len(signed.sig) <= dsse.MAX_SIGNATURE
+    if found.payload_type != dsse.PAYLOAD_TYPE or not short:
         return None
     # a key id of letters and digits alone has no other spelling
     return found if signed.keyid.isalnum() and _encode(found) == envelope else None

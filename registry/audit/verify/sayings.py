@@ -14,6 +14,7 @@ from typing import Final
 from registry import acts
 from registry.acts import Act
 from registry.audit.verify.finding import Finding
+from registry.audit.verify.pulls import Predicate, Statement
 from registry.audit.verify.source import Source
 from registry.records import events
 
@@ -37,8 +38,19 @@ class Sayings:
         if not isinstance(saying, int) or not 0 <= saying <= seq:
             self._findings.append(_of_event(seq))
             return
+        self._said(events.words(act, member), seq, saying)
+
+    def pulled(self, pull: Statement, seq: int, member: str, saying: int) -> None:
+        """As ``said``, for a pull, and a saying that is not later than it."""
+        said = pull.predicate
+        key = (member, said.body.model, said.body.purpose, said.client.program, said.client.host)
+        text = self._pulls.get(key)
+        if text is None:
+            text = self._pulls[key] = events.words(_pull(said), member)
+        self._said(text, seq, saying)
+
+    def _said(self, text: str, seq: int, saying: int) -> None:
         self.first += saying == seq
-        text = self._words(act, member)
         if self._named.setdefault(saying, (text, seq))[0] != text:
             self._findings.append(_of_event(seq))
 
@@ -48,16 +60,6 @@ class Sayings:
         for at in range(0, len(named), _AT_ONCE):
             self._compare(named[at : at + _AT_ONCE])
         return self._findings
-
-    def _words(self, act: Act, member: str) -> str:
-        body, client = act.body, act.header.client
-        if type(body) is not acts.Pull:
-            return events.words(act, member)
-        key = (member, body.model, body.purpose, client.program, client.host)
-        text = self._pulls.get(key)
-        if text is None:
-            text = self._pulls[key] = events.words(act, member)
-        return text
 
     def _compare(self, named: list[int]) -> None:
         marks = ", ".join("?" * len(named))
@@ -85,6 +87,13 @@ def _wrong(
         yield Finding("row-differs", f"sayings.sha256 {saying}", _OTHERWISE)
     else:
         yield _of_event(seq)
+
+
+def _pull(said: Predicate) -> Act:
+    """The act as far as its words go."""
+    client, body = acts.Client(said.client.program, said.client.host), said.body
+    header = acts.Header(said.registry, said.actor, said.time, said.nonce, said.law, client)
+    return Act(header, acts.Pull(body.model, body.number, body.digest, body.purpose), "")
 
 
 def _of_event(seq: int) -> Finding:

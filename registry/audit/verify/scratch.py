@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
+from registry.audit.verify.comparing import differing, ordered, shown
 from registry.audit.verify.finding import Finding
-from registry.audit.verify.source import Source, Values
+from registry.audit.verify.source import Source
 from registry.audit.verify.written import TABLES, Written
 
 _TWICE: Final = "another act wrote it before"
@@ -64,7 +65,7 @@ class Scratch:
             except sqlite3.IntegrityError:
                 row = dict(zip(TABLES[number].columns.keys(), one, strict=True))
                 key = [row[column.name] for column in TABLES[number].primary_key]
-                yield Finding("replay-failed", f"{TABLES[number].name} {_shown(key)}", _TWICE)
+                yield Finding("replay-failed", f"{TABLES[number].name} {shown(key)}", _TWICE)
 
     def compare(self, source: Source) -> Iterator[Finding]:
         """Every table of ``source`` against what the acts wrote."""
@@ -80,7 +81,7 @@ class Scratch:
             table = next(table for table in TABLES if table.name == name)
             columns = ", ".join(f'"{column.name}"' for column in table.primary_key)
             key = self._base.execute(f'SELECT {columns} FROM "{name}" WHERE rowid = ?', (row,)).fetchone()
-            yield Finding("replay-failed", f"{name} {_shown(key)}", f"what it belongs to is not in {parent}")
+            yield Finding("replay-failed", f"{name} {shown(key)}", f"what it belongs to is not in {parent}")
 
 
 def _insert(table: sa.Table) -> str:
@@ -100,53 +101,3 @@ def _delete(table: sa.Table) -> str:
     return f'DELETE FROM "{table.name}" WHERE ' + " AND ".join(
         f'"{key.name}" = ?' for key in table.primary_key
     )
-
-
-def ordered(table: sa.Table, bytewise: str) -> str:
-    """The statement that reads a table in the order of its key."""
-    columns = ", ".join(f'"{name}"' for name in table.columns.keys())  # noqa: SIM118
-    texts = {column.name: bytewise if column.type.python_type is str else "" for column in table.primary_key}
-    return f'SELECT {columns} FROM "{table.name}" ORDER BY ' + ", ".join(
-        f'"{n}"{how}' for n, how in texts.items()
-    )
-
-
-def differing(
-    table: str, names: list[str], keys: list[str], found: Iterable[Values], expected: Iterable[Values]
-) -> Iterator[Finding]:
-    """Rows that are missing, forged or changed; both sides come in the order of their keys."""
-    at = [names.index(key) for key in keys]
-    left, right = iter(found), iter(expected)
-    there, wanted = next(left, None), next(right, None)
-    while there is not None or wanted is not None:
-        if there == wanted:
-            there, wanted = next(left, None), next(right, None)
-            continue
-        mine, theirs = _place(there, at), _place(wanted, at)
-        if there is None or (wanted is not None and theirs < mine):
-            yield Finding("row-missing", f"{table} {_key(wanted, at)}", "the ledger has it")
-            wanted = next(right, None)
-        elif wanted is None or mine < theirs:
-            yield Finding("row-forged", f"{table} {_key(there, at)}", "no act wrote it")
-            there = next(left, None)
-        else:
-            changed = [name for name, one, other in zip(names, there, wanted, strict=True) if one != other]
-            on = f"{table}.{', '.join(changed)} {_key(wanted, at)}"
-            yield Finding("row-differs", on, "an act says otherwise")
-            there, wanted = next(left, None), next(right, None)
-
-
-def _place(row: Values | None, at: list[int]) -> list[tuple[int, Any]]:
-    """A key in the order of SQLite, which sorts values of all types: none, numbers, texts, bytes."""
-    if row is None:
-        return []
-    ranks = {int: 1, float: 1, bool: 1, str: 2, bytes: 3}
-    return [(ranks.get(type(row[one]), 0), 0 if row[one] is None else row[one]) for one in at]
-
-
-def _key(row: Values | None, at: list[int]) -> str:
-    return _shown([row[one] for one in at]) if row else ""
-
-
-def _shown(key: Iterable[object]) -> str:
-    return " ".join(str(part) for part in key)

@@ -40,19 +40,25 @@ class Source:
 
     def stream(self, statement: str, *parameters: object) -> Iterator[Values]:
         """Rows one after the other: never more than a few hundred are held."""
-        with self._translated(statement):
-            yield from (
-                self._sent(statement, parameters) if self._server else self._read(statement, parameters)
-            )
+        for some in self.batches(statement, *parameters):
+            yield from some
 
-    def _sent(self, statement: str, parameters: Values) -> Iterator[Values]:
+    def batches(self, statement: str, *parameters: object) -> Iterator[list[Values]]:
+        """Rows, as many together as are held."""
+        with self._translated(statement):
+            if self._server:
+                yield from self._sent(statement, parameters)
+            else:
+                yield from self._read(statement, parameters)
+
+    def _sent(self, statement: str, parameters: Values) -> Iterator[list[Values]]:
         """From a server: by a cursor of its own, else it would send everything at once."""
         with self._driver.cursor(f"verify_{next(_numbers)}", binary=True) as cursor:
             cursor.execute(statement.replace("?", "%s"), parameters)
             while some := cursor.fetchmany(_AT_ONCE):
-                yield from some
+                yield some
 
-    def _read(self, statement: str, parameters: Values) -> Iterator[Values]:
+    def _read(self, statement: str, parameters: Values) -> Iterator[list[Values]]:
         """From SQLite, the fastest way, which ends at a text that is not UTF-8.
 
         What is left is then read as the connection is set up to.
@@ -65,7 +71,7 @@ class Source:
                     cursor.fetchmany(done)
                 while some := self._some(cursor, quick):
                     done += len(some)
-                    yield from some
+                    yield some
                 return
             except sqlite3.OperationalError as error:
                 if not quick or "decode" not in str(error):

@@ -73,11 +73,14 @@ class Standing:
 
     def may(self, act: Act, name: str, at: int) -> bool:
         """Whether the member had the right that the act takes, at that position and at the act's time."""
-        action, model = RIGHTS[type(act.body)], str(act.model)
+        return act.header.time < self.ends(name, RIGHTS[type(act.body)], str(act.model), at)
+
+    def ends(self, name: str, action: str, model: str, at: int) -> str:
+        """The time at which the right ends that the member had at that position: "" for none."""
         known = self._rights.get((name, action, model))
         if known is None or not known.since <= at < known.until:
             known = self._right(name, action, model, at)
-        return act.header.time < known.ends
+        return known.ends
 
     def _right(self, name: str, action: str, model: str, at: int) -> _Right:
         state = self._law.state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
@@ -72,12 +73,14 @@ class Watch:
         zone: tzinfo = UTC,
         start: int | None = None,
     ) -> None:
-        scope(context).require_all("the watch")
         self._context, self._path, self._zone, self._start = context, path, zone, start
         self._teller = Teller(rules, deliver, context.config.registry_id)
         self._register = Register()
         self._trouble: Untrusted | None = None
         self._state = None if start is not None else self._load()
+        self._permitted = False
+        with suppress(Untrusted):  # the first round reports it
+            self._permit()
 
     def round(self) -> Round:
         """Look once at all that is new. Raises Unavailable; what is left undone then, the next round does."""
@@ -93,6 +96,12 @@ class Watch:
     @property
     def _size(self) -> int:
         return self._state.size if self._state else 0
+
+    def _permit(self) -> None:
+        """Raise NotPermitted for who may not watch, or Untrusted where the law that says so is not proven."""
+        if not self._permitted:
+            scope(self._context).require_all("the watch")
+            self._permitted = True
 
     def _load(self) -> state.State | None:
         return state.load(self._path, self._context.config.registry_id)
@@ -110,6 +119,7 @@ class Watch:
 
     def _more(self) -> bool:
         """Some of what is new; whether there was anything."""
+        self._permit()
         with reading(self._context.engine) as connection:
             law = self._context.lawbook.read(connection)
             kept = self._extended(connection, law, following.newest(connection, law))
