@@ -21,6 +21,7 @@ from typing import IO, Annotated, Any, Literal
 import typer
 
 Row = Mapping[str, Any]
+_WIDE = 110  # columns of a terminal
 _PAGE = 1000  # rows that are laid out, or written, together
 
 # How a spreadsheet recognises a formula, at the beginning of a cell or after what it may take for the end
@@ -53,6 +54,7 @@ class Column:
     kind: Literal["text", "number", "truth", "texts"] = "text"
     heading: str = ""
     show: Callable[[Row], object] | None = None  # what a table shows, where it is not the value
+    wide: bool = False  # only a wide terminal has room for it
 
 
 def write(form: Form, columns: Sequence[Column], rows: Iterable[Row], output: Path | None = None) -> int:
@@ -131,9 +133,10 @@ def _pages(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Row], sink: IO[str]) -> None:
-    from .output import table
+    from .output import console, table
 
-    shown = [column for column in columns if column.heading]
+    room = console().width >= _WIDE
+    shown = [column for column in columns if column.heading and (room or not column.wide)]
     headings = [column.heading for column in shown]
     right = [column.heading for column in shown if column.kind == "number"]
     for page in _pages(rows):

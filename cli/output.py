@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from registry.errors import RegistryError
     from registry.progress import Progress
 
+_MOMENT = "(UTC)"  # the end of a time's heading
 _PATIENCE = 0.7  # seconds before a bar appears: anything shorter needs none
 
 
@@ -74,14 +75,15 @@ def pairs(rows: Iterable[tuple[str, object]]) -> None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """A table on stdout that fits the terminal: long cells fold, nothing is cut off."""
+    """A table on stdout that fits the terminal: long cells fold, times do not, and nothing is cut off."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in headings:
-        shown.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+        side: Literal["right", "left"] = "right" if heading in right else "left"
+        shown.add_column(heading, justify=side, overflow="fold", no_wrap=heading.endswith(_MOMENT))
     for row in rows:
         shown.add_row(*(Text(clean(cell) if cell is not None else "") for cell in row))
     console().print(shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ def fsck(context: Context) -> Checked:
     stored = [info.id for info in context.store.list()]
     with reading(context.engine) as connection:
         findings = list(_ledger(context, connection))
-        findings += [*_sealed(connection), *remembers(context, connection, note)]
+        findings += remembers(context, connection, note)
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()
@@ -65,19 +64,6 @@ def _ledger(context: Context, connection: sa.Connection) -> Iterator[Finding]:
     """The ledger and the tables, by as many processes as are of use."""
     url = context.engine.url.render_as_string(hide_password=False)
     return engine.findings(connection, context.config.registry_id, url=url, progress=context.progress)
-
-
-def _sealed(connection: sa.Connection) -> Iterator[Finding]:
-    """Every sealed key that counts is there and unchanged, and none that was superseded."""
-    found = {row.sha256: bytes(row.ciphertext) for row in connection.execute(sa.select(tables.sealed))}
-    named = queries.sealed_in_use(connection)
-    for digest in sorted(named - found.keys()):
-        yield Finding("key-missing", digest, "a sealed key that an act names is gone")
-    for digest in sorted(found.keys() - named):
-        yield Finding("key-left", digest, "a sealed key is there that nothing names any more")
-    for digest, ciphertext in found.items():
-        if hashlib.sha256(ciphertext).hexdigest() != digest:
-            yield Finding("key-changed", digest, "a sealed key is not what its SHA-256 says")
 
 
 def _blobs(context: Context, recorded: dict[str, tuple[int, str]]) -> Iterator[Finding]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from benchmarks.ledgers import keys, names
 from benchmarks.ledgers.chance import Chance
 from registry import acts
-from registry.crypto.identity import PublicIdentity
 from registry.law import rights
 from registry.law.state import State
 
@@ -119,9 +118,6 @@ class Company:
 
     def keyid(self, member: Member) -> str:
         return keys.keyid(self.seed, member.name, member.generation)
-
-    def identity(self, member: Member) -> PublicIdentity:
-        return keys.identity(self.seed, member.name, member.generation).public
 
     def space(self, model: str) -> Namespace:
         """The namespace that a model is in."""

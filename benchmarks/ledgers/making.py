@@ -78,7 +78,9 @@ def _written(file: Path, story: Story, processes: int | None, done: Say) -> None
 
 def twin(home: Path, other: Path, database: str) -> None:
     """Make ``other`` a home of the ledger that ``home`` has in SQLite, in an empty PostgreSQL database."""
-    shutil.copytree(home, other, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
+    (other / "blobs").mkdir(parents=True)
+    for file in (*home.glob("*.p[eu]*"), Paths(home).config):
+        shutil.copy(file, other)
     _copied(home / DATABASE, database)
     disk.replace(Paths(other).config, dump(msgspec.structs.replace(load(home), database=database)), 0o600)
 

@@ -66,7 +66,8 @@ class Door:
 
     def _told(self, time: str, member: str, kind: str, target: str, error: RegistryError) -> Refusal:
         self._count += 1
-        act = stream(self._seed, 32, "refused", self._count).hex() if kind != "shares" else None
+        # Who asks whether they may push has not signed an act yet.
+        act = None if kind == "push" else stream(self._seed, 32, "refused", self._count).hex()
         return Refusal(
             member=member,
             count=1,

@@ -38,7 +38,7 @@ class Story:
         self.lawmaker = Lawmaker(named, self.moments.text(0), client)
         self.company = Company(named, self.lawmaker.law.state, Chance(named, "company"))
         self._governor = Governor(Office(self.company, self.sizes, self.moments, named, self._admin))
-        self._worker = Worker(self.company, self.moments, named, self._admin)
+        self._worker = Worker(self.company, named, self._admin)
         self._door = Door(self.company, named)
         self._owed = 0  # acts of the law that came before their time
         self._seq = 1

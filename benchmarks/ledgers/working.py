@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from benchmarks.ledgers import names, versions
 from benchmarks.ledgers.chance import Chance, Weighted
-from benchmarks.ledgers.company import Company, Member, Model, Published
-from benchmarks.ledgers.moments import DAY, MINUTE, Moments
+from benchmarks.ledgers.company import Company, Member, Model, Namespace, Published
+from benchmarks.ledgers.moments import DAY, HOUR
 from benchmarks.ledgers.versions import Parent, Publication, Statement
 from registry import acts
 
@@ -19,56 +21,58 @@ _FAILURES = Weighted(
 _STEPS = {"bad-encryption": 9, "bad-digest": 10, "hostile-content": 11, "bad-content": 11}
 
 
+class _Wish(NamedTuple):
+    member: Member
+    model: Model
+    version: Published | None
+    purpose: str
+
+
 class Worker:
     """Proposes deeds that somebody may do at a moment."""
 
-    def __init__(self, company: Company, moments: Moments, seed: str, admin: Member) -> None:
-        self._company, self._moments, self._seed, self._admin = company, moments, seed, admin
+    def __init__(self, company: Company, seed: str, admin: Member) -> None:
+        self._company, self._seed, self._admin = company, seed, admin
         self._chance = Chance(seed, "work")
-        self._newest: list[Model] = []  # what was published lately
 
     # --- pulls ----------------------------------------------------------------------------------
 
     def pull(self, moment: int, time: str) -> Done | None:
         """Somebody asks for a version's keys; None as long as there is nothing to ask for."""
-        if not self._company.published:
-            return None
-        for _ in range(_TRIES):
-            found = self._wanted(moment)
-            if found is None:
-                continue
-            member, model, version, purpose = found
-            if version is not None and self._company.may(member, "pull", model.name, time):
-                return member, acts.Pull(model.name, version.number, version.digest, purpose)
-        for model in reversed(self._company.published):
-            if newest := model.newest():
-                return self._admin, acts.Pull(model.name, newest.number, newest.digest, "verify")
-        return None
+        for _ in range(_TRIES if self._company.published else 0):
+            wish = self._wish(moment)
+            if wish and wish.version and self._company.may(wish.member, "pull", wish.model.name, time):
+                return wish.member, _pull(wish.model, wish.version, wish.purpose)
+        newest = ((model, model.newest()) for model in reversed(self._company.published))
+        found = next(((model, version) for model, version in newest if version), None)
+        return (self._admin, _pull(*found, "verify")) if found else None
 
-    def _wanted(self, moment: int) -> tuple[Member, Model, Published | None, str] | None:
+    def _wish(self, moment: int) -> _Wish | None:
+        """What somebody wants to pull: a service mostly, at night and at weekends hardly anybody else."""
         company, drawn = self._company, self._chance.random()
         night = self._night(moment)
         if company.used and (night or drawn < 0.8):
             member, model = self._chance.early(company.used, _POPULAR)
-            purpose = names.MACHINES.get(member.use, "quantize")
-            return member, model, model.promoted(), purpose
+            return _Wish(member, model, model.promoted(), names.MACHINES.get(member.use, "quantize"))
         space = self._chance.early(company.namespaces, 1.5)
         if not space.models:
             return None
         if drawn < 0.9:
             model = self._chance.late(space.models, 1.5)
-            return space.ci, model, model.newest(), self._chance.one(("evaluate", "quantize"))
-        if not company.people:
-            return None
-        member = self._chance.one(space.people or company.people)
+            return _Wish(space.ci, model, model.newest(), self._chance.one(("evaluate", "quantize")))
+        return self._curious(space) if company.people else None
+
+    def _curious(self, space: Namespace) -> _Wish:
+        """A person tries a version, mostly a new one."""
+        member = self._chance.one(space.people or self._company.people)
         model = self._chance.early(space.models, 1.4)
         version = self._chance.late(model.versions, 3) if model.versions else None
         if version is not None and version.number in model.yanked:
             version = model.newest()
-        return member, model, version, self._chance.one(names.PURPOSES)
+        return _Wish(member, model, version, self._chance.one(names.PURPOSES))
 
     def _night(self, moment: int) -> bool:
-        return not 7 <= (moment % DAY) // (60 * MINUTE) < 20 and self._chance.yes(0.96)
+        return not 7 <= (moment % DAY) // HOUR < 20 and self._chance.yes(0.96)
 
     def failure(self, moment: int, time: str) -> Done | None:
         """A checkout that its puller complains of."""
@@ -103,21 +107,25 @@ class Worker:
     def _publish(self, model: Model, by: Member) -> Publication:
         number, chance = len(model.versions) + 1, self._chance
         epoch = self._company.state.vaults[model.name].epoch
-        files = versions.files_of(self._seed, model.name, number, model.files)
         metadata = {"run": f"{model.namespace}-{chance.below(100_000):05}"} if chance.yes(0.6) else {}
         if chance.yes(0.1):
             metadata["note"] = chance.one(names.NOTES)
         parent = self._parent(model)
         label = f"{1 + number // 20}.{number % 20}.0" if chance.yes(0.3) else None
         aliases = ("candidate",) if chance.yes(0.1) else ()
+        self._keep(model, number, epoch, by)
+        model.aliases |= dict.fromkeys(aliases, number)
+        proven = parent is not None and chance.yes(0.5)
+        return Publication(model.name, number, model.files, epoch, label, aliases, metadata, parent, proven)
+
+    def _keep(self, model: Model, number: int, epoch: int, by: Member) -> None:
+        """The version is there, and so are its blobs."""
+        files = versions.files_of(self._seed, model.name, number, model.files)
         for blob in versions.blobs_of(self._seed, model.name, number, files, epoch):
             model.blobs[blob.content] = blob
         if not model.versions:
             self._company.published.append(model)
         model.versions.append(Published(number, versions.digest_of(model.name, files), by))
-        model.aliases |= dict.fromkeys(aliases, number)
-        proven = parent is not None and chance.yes(0.5)
-        return Publication(model.name, number, model.files, epoch, label, aliases, metadata, parent, proven)
 
     def _parent(self, model: Model) -> Parent | None:
         if model.base is None or not model.base.versions:
@@ -173,3 +181,7 @@ class Worker:
         model = self._chance.early(self._company.published, 1.6)
         versions_ = [one for one in model.versions[-4 * back :] if one.number not in model.yanked]
         return model, self._chance.one(versions_) if versions_ else None
+
+
+def _pull(model: Model, version: Published, purpose: str) -> acts.Pull:
+    return acts.Pull(model.name, version.number, version.digest, purpose)

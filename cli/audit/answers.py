@@ -73,7 +73,7 @@ def event_columns() -> list[Column]:
         Column("detail", heading="detail", show=lambda row: _words(row["detail"])),
         Column("purpose"),
         Column("program"),
-        Column("host", heading="host"),
+        Column("host", heading="host", wide=True),
         Column("digest"),
     ]
 

@@ -53,7 +53,7 @@ def _did() -> list[Column]:
         Column("on", heading="on"),
         Column("outcome"),
         Column("acts", "number", "times"),
-        Column("first", heading="first (UTC)", show=time("first")),
+        Column("first", heading="first (UTC)", show=time("first"), wide=True),
         Column("last", heading="last (UTC)", show=time("last")),
         Column("entry", "number", "entry"),
     ]

@@ -100,10 +100,10 @@ def who_pulled(
         Column("member", heading="member"),
         Column("version", heading="version"),
         Column("pulls", "number", "pulls"),
-        Column("first", heading="first (UTC)", show=time("first")),
+        Column("first", heading="first (UTC)", show=time("first"), wide=True),
         Column("last", heading="last (UTC)", show=time("last")),
-        Column("purpose", heading="purpose"),
-        Column("host", heading="host"),
+        Column("purpose", heading="purpose", wide=True),
+        Column("host", heading="host", wide=True),
         Column("entry", "number", "entry"),
     ]
     put(columns, found.rows, form, output, nothing="Nobody has pulled it.", more=found.more)
@@ -183,10 +183,10 @@ def denied(
         Column("on", heading="on"),
         Column("code", heading="refused as", show=lambda row: row["code"] or "(counted only)"),
         Column("attempts", "number", "times"),
-        Column("first", heading="first (UTC)", show=time("first")),
+        Column("first", heading="first (UTC)", show=time("first"), wide=True),
         Column("last", heading="last (UTC)", show=time("last")),
-        Column("why", heading="why"),
-        Column("entry", "number", "entry"),
+        Column("why", heading="why", wide=True),
+        Column("entry", "number", "entry", wide=True),
     ]
     put(columns, found.rows, form, output, nothing="Nothing was refused.", more=found.more)
 
@@ -221,8 +221,8 @@ def stale_grants(
         Column("kind"),
         Column("action", heading="may"),
         Column("on", heading="on", show=lambda row: "everything" if row["on"] == "/" else row["on"]),
-        Column("granted", heading="since (UTC)", show=time("granted")),
-        Column("granted_by", heading="by"),
+        Column("granted", heading="since (UTC)", show=time("granted"), wide=True),
+        Column("granted_by", heading="by", wide=True),
         Column("until", heading="until (UTC)", show=time("until")),
         Column("last_used", heading="last used (UTC)", show=lambda row: time("last_used")(row) or "never"),
         Column("last_used_by"),

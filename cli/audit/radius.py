@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from registry.audit.blast import Blast, Reached
 
 _SHOWN = 25  # rows of a section, for people
-_LINES = 200  # of the family tree
+_LINES = 200  # of the family trees
+_DEPTH = 64  # generations
 
 
 def blast_radius(
@@ -57,8 +58,8 @@ def _columns() -> list[Column]:
     return [
         Column("how", heading="how"),
         Column("version", heading="version"),
-        Column("pushed", heading="pushed (UTC)", show=time("pushed")),
-        Column("publisher", heading="by"),
+        Column("pushed", heading="pushed (UTC)", show=time("pushed"), wide=True),
+        Column("publisher", heading="by", wide=True),
         Column("yanked", "truth", "yanked", lambda row: "yes" if row["yanked"] else ""),
         Column("pulls", "number", "pulled"),
         Column("because", heading="because"),
@@ -160,23 +161,31 @@ def _descent(roots: list[Reached], descends: list[Reached]) -> None:
         children.setdefault(one.parent, []).append(one)
     below = {one.version.version for one in descends}
     tops = {one.version.version: str(one.version) for one in roots if one.version.version in children}
-    left = _LINES
+    trees = _Trees(children)
+    if tops:
+        typer.echo("\nmade from these:")
     for version, name in tops.items():
-        if version in below or left <= 0:
-            continue
-        tree = Tree(clean(name))
-        left -= 1 + sum(1 for _ in _grown(tree, version, children))
-        typer.echo()
-        console().print(tree)
-    if left <= 0:
+        if version not in below and trees.left > 0:
+            console().print(trees.grown(Tree(clean(name)), version, _DEPTH))
+    if trees.left <= 0:
         say("More descends from these; --json has all.")
 
 
-def _grown(
-    tree: Tree, version: tuple[str, int], children: dict[tuple[str, int], list[Reached]]
-) -> Iterator[Reached]:
-    from ..output import clean
+class _Trees:
+    """Trees of descent, as many lines as somebody reads."""
 
-    for one in children.get(version, ()):
-        yield one
-        yield from _grown(tree.add(clean(str(one.version))), one.version.version, children)
+    def __init__(self, children: Mapping[tuple[str, int], list[Reached]]) -> None:
+        self._children = children
+        self.left = _LINES
+
+    def grown(self, tree: Tree, version: tuple[str, int], depth: int) -> Tree:
+        """The tree with what was made from the version, down to so many generations."""
+        from ..output import clean
+
+        self.left -= 1
+        for one in self._children.get(version, ()):
+            if self.left <= 0 or not depth:
+                self.left = 0
+                break
+            self.grown(tree.add(clean(str(one.version))), one.version.version, depth - 1)
+        return tree

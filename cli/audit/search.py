@@ -202,17 +202,24 @@ def _columns() -> list[Column]:
         Column("time", heading="time (UTC)", show=lambda row: row["time"][:16].replace("T", " ")),
         Column("actor", heading="actor", show=lambda row: row["actor"] or _UNKNOWN),
         Column("key"),
-        Column("action", heading="action"),
+        Column("action", heading="action", show=_action),
         Column("on", heading="on", show=_place),
         Column("version", "number"),
-        Column("outcome", heading="outcome", show=lambda row: row["code"] or row["outcome"]),
+        Column("outcome"),
         Column("code"),
-        Column("host", heading="from"),
+        Column("host", heading="from", wide=True),
         Column("program"),
         Column("purpose"),
         Column("detail", heading="detail"),
         Column("digest"),
     ]
+
+
+def _action(row: Row) -> str:
+    """What was done, or tried, and how that ended where it did not go well."""
+    if row["outcome"] == "allowed":
+        return str(row["action"])
+    return f"{row['action'] or 'an act'} ({row['code'] or row['outcome']})"
 
 
 def _place(row: Row) -> str:

@@ -29,6 +29,7 @@ from .stage import (
 )
 
 FP32, INT8, BENT = Path("digits.onnx"), Path("digits-int8.onnx"), Path("digits-bent.onnx")
+PROOF = Path("push.json")
 SAMPLES, SCORES, PULLED = Path("heldout.npz"), Path("scores.npz"), Path("pulled")
 MODEL, REF = "demo/digits", "demo/digits:prod"
 # Both models name 447 of the 450 held-out digits. Other processors round INT8 in other ways and may lose a
@@ -178,20 +179,35 @@ def tamper_database() -> Told:
 
 
 def audit() -> Told:
-    """Print the ledger; hold everything against it."""
+    """Ask the ledger what happened; hold everything against it."""
     from registry.fsck import fsck
 
-    ran = done("log")
+    ran, verified = done("audit", "search", "--on", "demo/", columns=80), done("audit", "verify")
     with opened() as context:
         checked = fsck(context)
     kinds = re.findall(r" ada +(\w+) ", ran.text)
     require(not checked.findings and not checked.orphans, "fsck finds nothing wrong")
-    require(len(kinds) == checked.acts, "the log shows every act")
-    require(
-        kinds[-3:] == ["push", "create", "genesis"] and set(kinds[:-3]) == {"pull"},
-        "and they are those of the story",
-    )
-    return _told(ran, acts=checked.acts)
+    require(len(kinds) + 1 == checked.acts, "the search shows every act but the founding")
+    require(kinds[-2:] == ["push", "create"], "the oldest are the model's beginning")
+    require(kinds.count("failure") == 1 and set(kinds[:-2]) == {"pull", "failure"}, "one release failed")
+    verdict = "\n".join(line for line in verified.text.splitlines() if not line.startswith("took"))
+    return Told((ran.command, verified.command), f"{ran.text}\n\n{verdict}", {"acts": checked.acts})
+
+
+def outsider() -> Told:
+    """Prove the push to somebody who has the registry id and nothing else; a changed proof is refused."""
+    with opened() as context:
+        pin = context.config.registry_id
+    made = done("audit", "prove", "2", "-o", str(PROOF))
+    checked = done("audit", "check", str(PROOF), "--registry-id", pin)
+    require(re.search(r"^did +push$", checked.text, re.MULTILINE) is not None, "it is the push")
+    flip(PROOF, PROOF.stat().st_size // 2)
+    refused = registry("audit", "check", str(PROOF), "--registry-id", pin)
+    require(isinstance(refused.error, Untrusted), "a changed proof is refused")
+    between = f"# one bit of {PROOF} is flipped"
+    output = f"{checked.text}\n\n{between}\n\n{refused.text}"
+    commands = (made.command, checked.command.replace(pin, f"{pin[:16]}…"))
+    return Told(commands, output, {"refused": refused.code})
 
 
 def _told(ran: Ran, **result: Any) -> Told:

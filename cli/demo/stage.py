@@ -19,7 +19,7 @@ import typer
 
 from registry.errors import RegistryError
 
-from .. import catalog, fetch, lineage, publish, setup, upkeep
+from .. import audit, catalog, fetch, lineage, publish, setup
 from ..options import Session
 from ..output import complaint
 from . import INPUT, OUTPUT, Samples
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry.context import Context
 
 HOME = Path("home")
-_WIDE = "120"  # columns: no cell folds, so that a digest is in one piece when it is cut
+_WIDE = 120  # columns: no cell folds, so that a digest is in one piece when it is cut
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{48}\b")
 
 
@@ -62,13 +62,13 @@ def stage() -> Iterator[Path]:
         yield Path(place)
 
 
-def registry(*arguments: str) -> Ran:
+def registry(*arguments: str, columns: int = _WIDE) -> Ran:
     """Run a command of the command line, in this process, as ``registry ARGUMENTS`` would.
 
     An error that the command line would report is in ``error``; its report is in ``text``.
     """
     said, error = io.StringIO(), None
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _environment():
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), _environment(columns):
         try:
             code = _commands()(args=list(arguments), obj=Session(home=HOME), standalone_mode=False) or 0
         except RegistryError as caught:
@@ -77,9 +77,9 @@ def registry(*arguments: str) -> Ran:
     return Ran(shlex.join(["registry", *arguments]), _tidy(said.getvalue()), code, error)
 
 
-def done(*arguments: str) -> Ran:
+def done(*arguments: str, columns: int = _WIDE) -> Ran:
     """As ``registry``, for a command that must succeed: its error is raised again."""
-    ran = registry(*arguments)
+    ran = registry(*arguments, columns=columns)
     if ran.error is not None:
         raise ran.error
     require(ran.code == 0, f"'{ran.command}' ended with {ran.code}")
@@ -95,18 +95,18 @@ def opened() -> Context:
 
 def _commands() -> Any:
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    for family in (setup, publish, fetch, catalog, lineage, upkeep):
+    for family in (setup, publish, fetch, catalog, lineage, audit):
         family.register(app)
     return typer.main.get_command(app)
 
 
 @contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """Wide and plain output, and no passphrase: the keys live for seconds, and scrypt would take longer."""
+def _environment(columns: int) -> Iterator[None]:
+    """Plain output of this width, and no passphrase: the keys live for seconds, and scrypt would take longer."""
     before = dict(os.environ)
     for name in ("REGISTRY_PASSPHRASE", "FORCE_COLOR", "TTY_COMPATIBLE"):
         os.environ.pop(name, None)
-    os.environ["COLUMNS"] = _WIDE
+    os.environ["COLUMNS"] = str(columns)
     try:
         yield
     finally:

@@ -76,10 +76,16 @@ CHAPTERS = (
         chapters.tamper_database,
     ),
     Chapter(
-        "Read the ledger",
-        "The founding, the push and every release of the model are signed entries of a tree that can only"
-        " grow. Even the pull of the damaged file left its trace.",
+        "Ask the ledger",
+        "The push and every release of the model are signed entries of a tree that can only grow. The pull of"
+        " the damaged file left its trace, too. Then all of it is replayed, and every table compared.",
         chapters.audit,
+    ),
+    Chapter(
+        "Show it to an outsider",
+        "One act, proven to somebody who has the registry id and nothing else: no registry, no database, no"
+        " network.",
+        chapters.outsider,
     ),
 )
 

@@ -17,7 +17,7 @@ from registry.law.law import Law
 from registry.records import queries
 from registry.records import tables as t
 from registry.records.events import ALLOWED, FAILED, REFUSED
-from registry.records.filters import Filters, Stay, begins, sayings_with, versions_with
+from registry.records.filters import Filters, Stay, begins, saying, sayings_with, versions_with
 from registry.refs import Reference
 
 NOBODY: Final = "-"  # stands for callers whom no signature proves; no member has this name
@@ -28,7 +28,8 @@ _ACTIONS: Final = frozenset(body.kind for body in get_args(acts.Body)) - {"refus
 _CODES: Final = frozenset(getattr(one, "code", "") for one in vars(errors).values()) - {""}
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 _TEXT = 1000  # characters
-_FEW = 500  # sayings, or models
+_FEW = 1000  # sayings, or models
+_MANY = 20_000  # events
 _ALIKE = 1000  # acts whose digests begin alike
 
 
@@ -154,9 +155,12 @@ def _text(text: str) -> str:
 
 
 def _saying(connection: sa.Connection, text: str, found: Filters) -> Filters:
-    """The text, or where few say it, who: then nothing but that is looked at."""
+    """The text, or where few acts say it, what they say: then nothing but these is looked at."""
     known = sayings_with(connection, text, _FEW + 1)
-    return replace(found, text=text) if len(known) > _FEW else found.also("saying", known)
+    if len(known) > _FEW:
+        return replace(found, text=text)
+    few = saying(connection, known, _MANY + 1) <= _MANY
+    return replace(found.also("saying", known), few=few)
 
 
 def _on(connection: sa.Connection, scope: Scope, on: str, found: Filters) -> Filters:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from registry import acts, ledger
@@ -129,13 +130,26 @@ class Usage:
         return self._aliased[seq]
 
 
+class _Aliases(msgspec.Struct):
+    """Of a push, which aliases it moved; the rest is passed over. A question reads thousands of them."""
+
+    aliases: tuple[str, ...] = ()
+
+
+class _Predicate(msgspec.Struct):
+    body: _Aliases
+
+
+class _Statement(msgspec.Struct):
+    predicate: _Predicate
+
+
 def _moves(connection: sa.Connection, seq: int) -> bool:
     try:
-        envelope = dsse.Envelope.from_bytes(ledger.entry(connection, seq).envelope)
-        body = acts.decode(envelope.payload).body
-    except Malformed:
+        payload = dsse.Envelope.from_bytes(ledger.entry(connection, seq).envelope).payload
+        return bool(msgspec.json.decode(payload, type=_Statement).predicate.body.aliases)
+    except (Malformed, msgspec.DecodeError, UnicodeDecodeError):
         return False
-    return isinstance(body, acts.Push) and bool(body.aliases)
 
 
 def _newest(connection: sa.Connection, wanted: Mapping[_Use, set[str]]) -> dict[_Use, dict[str, int]]:
@@ -166,7 +180,8 @@ def _lookup(connection: sa.Connection, where: _Where) -> sa.Select[Any]:
         .scalar_subquery()
     )
     found = sa.select(asked.c.at, who.c.value.label("name"), newest.label("last"))
-    each = found.select_from(asked.join(who, sa.true())).subquery()
+    # Materialized, or PostgreSQL would look up twice: once to see whether there is anything.
+    each = found.select_from(asked.join(who, sa.true())).cte("each").prefix_with("MATERIALIZED")
     return sa.select(each).where(each.c.last.is_not(None))
 
 

@@ -16,6 +16,8 @@ from registry.crypto.keys import VerifyingKey
 from registry.crypto.sealing import SealingPublicKey
 from registry.errors import (
     BadAuthority,
+    BadCheckpoint,
+    BadSignature,
     Conflict,
     Denied,
     Disabled,
@@ -133,10 +135,16 @@ class Law:
             self.position(act)
             if act.header.actor != self.ledger.keyid:
                 raise BadAuthority("a refusal is not by the ledger's key", on=act.digest[:16])
-            dsse.verify_only(envelope, self.ledger)
+            self._by_ledger(envelope)
         else:
             dsse.verify_only(envelope, self.key_of(act))
         return act
+
+    def _by_ledger(self, envelope: dsse.Envelope) -> None:
+        try:
+            dsse.verify_only(envelope, self.ledger)
+        except BadCheckpoint as error:  # what the key signs otherwise
+            raise BadSignature("the refusal's signature does not verify", on="the ledger's key") from error
 
     def _read(self, envelope: dsse.Envelope) -> Act:
         # What is admitted has to be readable afterwards, as an envelope in base64.

@@ -36,7 +36,7 @@ def grouped(
 def _queries(dialect: str, filters: Filters, by: str | None) -> Iterator[sa.Select[Any]]:
     """The rows of ``activity`` that match whole, and the events of those that a bound divides."""
     a, e = t.activity.c, t.events.c
-    if filters.entries is not None:
+    if filters.named:
         yield _summed(_valued(events_of(filters, dialect), by), sa.literal_column("1"), e.outcome)
         return
     yield _summed(inside(filters, dialect, by), a.acts, a.outcome)

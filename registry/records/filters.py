@@ -42,6 +42,7 @@ class Filters:
     text: str = ""  # folded
     digest: str = ""  # of a version or a file: hexadecimal, at least its beginning
     entries: tuple[int, ...] | None = None  # these alone
+    few: bool = False  # so few events have one of these ``saying`` that they are looked up by it
     not_of: str = ""  # no event of the versions with this digest
     since: str = ""
     until: str = ""  # exclusive
@@ -67,6 +68,11 @@ class Filters:
         return whole and self.low == 0 and self.high is None and self.stays is None and self.entries is None
 
     @property
+    def named(self) -> bool:
+        """Whether the events themselves are looked up, and none counted."""
+        return self.few or self.entries is not None
+
+    @property
     def indexed(self) -> bool:
         """Whether the indexes of ``activity`` hold all that is asked."""
         return not (self.text or self.digest or self.not_of or self.equal.keys() & _UNINDEXED)
@@ -78,7 +84,9 @@ def events_of(filters: Filters, dialect: str, *, by_member: bool = False) -> sa.
     ``by_member``: it will join them to something that names members, by whom they are to be looked up.
     """
     e = t.events
-    hidden = frozenset(filters.equal) if by_member and dialect == "sqlite" else frozenset[str]()
+    hidden = frozenset[str]()
+    if dialect == "sqlite" and (by_member or filters.few):
+        hidden = frozenset(filters.equal) - ({"saying"} if filters.few else set())
     conditions = [*_alike(e, filters, dialect, hidden), *_bounded(e.c.seq, filters)]
     if filters.since:
         conditions.append(e.c.time >= filters.since)
@@ -123,7 +131,8 @@ def _hidden(filters: Filters, dialect: str, by: str | None) -> frozenset[str]:
     It does not know how many rows have a value. Left alone it reads the rows of an action one by one, though
     no index holds what else is asked of them, or another has them in the order of the groups.
     """
-    better = not filters.indexed or by not in (None, "action")
+    limited = filters.visible(t.activity) is not None
+    better = limited or not filters.indexed or by not in (None, "action")
     return frozenset({"action"}) if dialect == "sqlite" and better else frozenset()
 
 
@@ -187,7 +196,10 @@ def _alike(
     if filters.not_of:
         found.append(sa.tuple_(table.c.place, table.c.number).not_in(versions_with(filters.not_of)))
     visible = filters.visible(table)
-    return found if visible is None else [*found, visible]
+    if visible is None:
+        return found
+    # the events are found by something else: nobody's own events, and those on their models, are few
+    return [*found, aside(visible.self_group()) if table is t.events and dialect == "sqlite" else visible]
 
 
 def _says(table: sa.Table, filters: Filters, dialect: str) -> Condition:
@@ -207,6 +219,12 @@ def sayings_with(connection: sa.Connection, text: str, limit: int) -> list[int]:
     """The sayings in which the text occurs, up to ``limit`` of them."""
     query = _sayings(text, connection.dialect.name).limit(limit)
     return list(connection.execute(query).scalars())
+
+
+def saying(connection: sa.Connection, sayings: list[int], limit: int) -> int:
+    """How many events have one of these sayings, up to ``limit``."""
+    found = sa.select(sa.literal_column("1")).where(t.events.c.saying.in_(sayings)).limit(limit).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
 
 
 def versions_with(digest: str) -> sa.CompoundSelect[Any]:

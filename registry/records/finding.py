@@ -56,7 +56,7 @@ class _Query(NamedTuple):
     column: str | None
 
     def run(self) -> list[Found]:
-        if self.filters.entries is not None:
+        if self.filters.named:
             return self._fetch(events_of(self.filters, self.connection.dialect.name))
         low, high = self.filters.low, self.filters.high
         high = self.size if high is None else min(high, self.size)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from registry import acts, bundle, fsck
-from registry.audit.verify import crew, engine, memory, verifying
+from registry.audit.verify import chunk, crew, engine, memory, verifying
 from registry.audit.verify.finding import Finding
 from registry.context import Context
 from registry.crypto import dsse
@@ -71,6 +71,23 @@ def test_an_honest_ledger_holds(home: Context) -> None:
     assert (done.acts, done.start, done.resumed) == (ledgers.SMALL, 0, None)
     assert done.law > 20
     assert findings(home) == []
+
+
+def test_pulls_of_an_honest_ledger_take_no_closer_look(
+    home: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the short way expects of index and event is what is written: else all would go the long way."""
+    kinds: list[str] = []
+    closer = chunk._Chunk.entry
+
+    def looked(self: Any, found: Any, *, judged: bool) -> Any:
+        kinds.append(found[2])
+        return closer(self, found, judged=judged)
+
+    monkeypatch.setattr(chunk._Chunk, "entry", looked)
+    assert findings(home) == []
+    assert "pull" not in kinds
+    assert len(kinds) > 20
 
 
 def test_processes_find_what_one_alone_finds(home: Context) -> None:

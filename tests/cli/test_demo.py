@@ -48,7 +48,7 @@ def test_every_command_it_shows_can_be_typed(scratch: Path) -> None:
     told = call("demo", "--json").done().document()
     typed = [line for chapter in told["chapters"] for line in chapter["commands"] if line[0] != "#"]
     assert {line.split()[1] for line in typed if line.startswith("registry ")} == {
-        *("init", "push", "show", "pull", "verify", "run", "lineage", "log")
+        *("init", "push", "show", "pull", "verify", "run", "lineage", "audit")
     }
 
 
@@ -66,6 +66,7 @@ def test_json_is_one_document_of_chapters_and_results(scratch: Path) -> None:
     assert results[7] == {"honest": "derived", "bent": "non-nearest"}
     assert results[8] == {"refused": "bad-encryption", "step": "9 (open)", "exit_code": 5}
     assert results[9] == {"refused": "bad-reference", "step": "5 (reference)", "exit_code": 5}
+    assert results[11] == {"refused": 5}
     assert list(scratch.iterdir()) == []
 
 

@@ -50,6 +50,8 @@ def test_it_begins_with_what_comes_next_and_reports_it_once(court: Court) -> Non
     pull(court)
     guard = Guard(court, EVERY)
     assert entries(guard) == []
+    done = guard.round()
+    assert (done.begin, done.end) == (len(court.envelopes()), len(court.envelopes()))
     new = [pull(court), pull(court)]
     assert entries(guard) == new
     assert entries(guard) == []
@@ -71,13 +73,17 @@ def test_from_an_entry_on_it_begins_anew(court: Court) -> None:
         Guard(court, EVERY, start=second + 2).looks()
 
 
-def test_it_learns_from_what_came_before_it_began(court: Court) -> None:
+def test_it_learns_from_what_came_before_it_began(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     pull(court)
     pull(court)
+    monkeypatch.setattr(watching, "WARM", 1)
+    little = Guard(court, rule("context.pulls == 2", "pull"), name="little")
+    done = little.round()
+    assert (done.begin, done.end) == (len(court.envelopes()) - 1, len(court.envelopes()))
+    monkeypatch.undo()
     guard = Guard(court, rule("context.pulls == 3", "pull"))
-    guard.looks()
     assert entries(guard) == []
-    assert [pull(court)] == entries(guard)
+    assert [pull(court)] == entries(guard) == entries(little)
 
 
 def test_small_steps_and_one_big_step_make_the_same_reports(
@@ -291,7 +297,9 @@ def test_on_postgresql_as_on_sqlite(tmp_path: Path, postgres_url: str) -> None:
         with courtroom.undone(court):
             pull(court)
             assert guard.hears() == ["pulled"]
-        assert guard.hears() == ["forked"]
+        (report,) = guard.looks()
+        assert report.rule == "forked"
+        assert "shorter than it was" in report.event.detail
 
 
 # --- standing still -------------------------------------------------------------------------------------

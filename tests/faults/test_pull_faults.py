@@ -24,6 +24,8 @@ TOLERATED = {"disk unlink", "disk mkdir", "database ROLLBACK", "database PING"}
 def published(stage: Stage) -> Stage:
     with open_context(stage.home) as context:
         push(context, stage.source, REF)
+        # What a pull says is written down the first time: where worlds share a ledger, that time is over.
+        pull(context, REF, stage.root / "once")
     return stage
 
 

@@ -84,3 +84,18 @@ def test_its_policies_are_policies() -> None:
 def test_no_two_people_are_called_alike() -> None:
     person = ledgers.module("names").person
     assert len({person(number) for number in range(6_000)}) == 6_000
+
+
+def test_every_question_of_the_benchmarks_has_an_answer() -> None:
+    cases, grounds, sampling = (
+        ledgers.benchmark(f"audit.{name}") for name in ("cases", "grounds", "sampling")
+    )
+    ground = grounds.Ground(ledgers.SMALL, grounds.SQLITE, ledgers.shared())
+    with ground.open() as context:
+        samples = sampling.draw(context, 2, grounds.BEGIN, grounds.END)
+        asked = {**cases.searches(samples, grounds.END), **cases.ready(samples, grounds.END)}
+        assert len(asked) > 40
+        assert all(calls[-1](context) is not None for calls in asked.values())
+    with ground.open("engineer") as context:
+        narrow = cases.narrowed(context, samples, grounds.END)
+        assert all(calls[0](context) is not None for calls in narrow.values())

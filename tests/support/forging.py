@@ -67,9 +67,12 @@ def refuse(court: Court, forgery: Forgery) -> None:
         assert (told.count, told.act) == (1, digest)
 
 
+_RECORD = ("acts", "nodes", "head", "events", "sayings", "activity")  # where a refusal is written
+
+
 def unchanged(before: Rows, after: Rows, refusals: int) -> None:
     """The tables are as they were, but for so many refusals in the ledger."""
-    recorded = {"acts", "nodes", "head", "tallies"} if refusals else {"tallies"}
+    recorded = {"tallies", *(_RECORD if refusals else ())}
     for name in before.keys() - recorded:
         assert after[name] == before[name], name
     added = [row for row in after["acts"] if row not in before["acts"]]

@@ -59,6 +59,19 @@ class Unseen:
 
 
 @dataclass(frozen=True)
+class Withdrawn:
+    """The version is withdrawn, as it was."""
+
+    ref: str
+
+    def hold(self, victim: Victim) -> None:
+        attacks.denied(victim, 7, "yanked", self.ref)
+
+    def __str__(self) -> str:
+        return "is denied the version all the same"
+
+
+@dataclass(frozen=True)
 class Absent:
     """There is no such version any more."""
 
@@ -138,8 +151,8 @@ def clean(victim: Victim) -> None:
 
 
 def forget(victim: Victim) -> None:
-    """Lose what the home has seen of the ledger and of its law."""
-    for name in ("checkpoint", "law", "verified"):
+    """Lose what the home has seen of the ledger."""
+    for name in ("checkpoint", "verified"):
         (victim.home / name).unlink(missing_ok=True)
 
 

@@ -18,9 +18,14 @@ if str(_TREE) not in sys.path:
 SMALL = 300  # acts: a founding, and a little of everything else
 
 
+def benchmark(name: str) -> Any:
+    """A module of the benchmarks."""
+    return importlib.import_module(f"benchmarks.{name}")
+
+
 def module(name: str) -> Any:
     """A module of ``benchmarks.ledgers``."""
-    return importlib.import_module(f"benchmarks.ledgers.{name}")
+    return benchmark(f"ledgers.{name}")
 
 
 def make(home: Path, acts: int = SMALL, seed: int = 1, **options: Any) -> str:

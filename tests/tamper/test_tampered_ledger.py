@@ -36,7 +36,7 @@ _ENTRIES = {
     "alias": 12,
     "law-after-the-alias": 15,
     "attestation": 21,
-    "newest": 23,
+    "newest": 24,
 }
 """The entries that a checkout of ``prod`` proves: the rotation sealed every blob's key anew, and the next act
 of the law after each shows that it came in time."""
@@ -49,6 +49,7 @@ _OTHERS = {
     "push-of-another-model": 16,
     "pull": 20,
     "refusal": 22,
+    "attestation-of-another-model": 23,
 }
 _PLACES = {**_ENTRIES, **_OTHERS}
 
@@ -99,7 +100,9 @@ def test_the_entries_are_where_they_are_said_to_be(victim: Victim) -> None:
     assert kinds[_ENTRIES["rotation"]] == "disable"
     assert kinds[_ENTRIES["attestation"]] == "attest"
     assert [kinds[at] for at in _LAW.values()] == ["enroll", "team-add", "grant", "policy"]
-    assert [kinds[at] for at in _OTHERS.values()] == ["push", "push", "yank", "push", "pull", "refusal"]
+    assert [kinds[at] for at in _OTHERS.values()] == [
+        *("push", "push", "yank", "push", "pull", "refusal", "attest")
+    ]
 
 
 def test_a_respelled_envelope_still_says_the_same(victim: Victim) -> None:

@@ -1,4 +1,4 @@
-"""What is counted, not written by one act alone: how many events and sayings there are, and the activity."""
+"""What is counted, not written by one act alone: acts, events and sayings, and the activity."""
 
 from __future__ import annotations
 
@@ -13,6 +13,18 @@ from registry.audit.verify.source import Source
 from registry.records import events, tables
 
 _FORGED: Final = "no act wrote it"
+
+
+def check_acts(source: Source, found: int) -> Iterator[Finding]:
+    """No act is there twice: its author signed it once, and whoever has the ledger's key admits it again.
+
+    The database keeps digests apart; but it may have been told not to.
+    """
+    if source.rows("SELECT count(*) FROM (SELECT DISTINCT digest FROM acts) AS one") == [(found,)]:
+        return
+    again = "SELECT max(seq) FROM acts GROUP BY digest HAVING count(*) > 1 ORDER BY 1"
+    for (seq,) in source.stream(again):
+        yield Finding("duplicate-act", f"entry {seq}", "the same act was admitted before")
 
 
 def check_events(source: Source, found: int) -> Iterator[Finding]:

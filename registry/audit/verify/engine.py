@@ -16,6 +16,7 @@ from registry.audit.verify.crew import crew, fitting
 from registry.audit.verify.finding import Finding
 from registry.audit.verify.lawful import bytes_of
 from registry.audit.verify.scratch import Scratch
+from registry.audit.verify.sealed import check_sealed
 from registry.audit.verify.source import Source
 from registry.audit.verify.tree import Tree
 from registry.crypto.checkpoint import Checkpoint, open_checkpoint, origin_of
@@ -92,10 +93,12 @@ class Verification:
                 yield from self._chunks(planned, workers.chunks(), scratch)
                 if self._whole:
                     yield from self.tree.compare(source, checkpoint)
+                yield from counts.check_acts(source, self.sums.acts)
                 yield from counts.check_events(source, self.sums.events)
                 yield from counts.check_sayings(source, self.sums.sayings)
                 yield from scratch.compare(source)
                 yield from workers.activity()
+                yield from check_sealed(source)
         finally:
             self._progress.end()
             scratch.close()

@@ -70,6 +70,7 @@ class Sayings:
         for saying in named:
             text, seq = self._named[saying]
             digest = hashlib.sha256(text.encode()).hexdigest()
+            self.first -= saying == seq and saying not in stored
             if stored.get(saying) != (digest, text):
                 self._findings += _wrong(saying, seq, text, digest, stored.get(saying))
 

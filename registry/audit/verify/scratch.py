@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -42,12 +41,15 @@ class Scratch:
 
     def take(self, rows: Iterable[Written]) -> Iterator[Finding]:
         """Apply rows in their order; a finding for each that cannot be there with those before it."""
-        for (number, new), some in groupby(rows, key=lambda row: (row[0], row[1])):
-            values = [row[2] for row in some]
+        waiting: dict[int, list[list[Any]]] = {}
+        for number, new, values in rows:
             if new:
-                yield from self._put(number, values)
-            else:
-                self._base.executemany(self._delete[number], values)
+                waiting.setdefault(number, []).append(values)
+            else:  # what it removes may be waiting
+                yield from self._put(number, waiting.pop(number, []))
+                self._base.execute(self._delete[number], values)
+        for number, some in waiting.items():
+            yield from self._put(number, some)
 
     def _put(self, number: int, values: list[list[Any]]) -> Iterator[Finding]:
         self._base.execute("SAVEPOINT several")

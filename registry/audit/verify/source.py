@@ -15,7 +15,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-_AT_ONCE: Final = 256  # rows that a server sends together
+_AT_ONCE: Final = 128  # rows that a server sends together
 _numbers = count(1)
 Values = tuple[Any, ...]
 

@@ -78,20 +78,21 @@ class Watch:
         self._register = Register()
         self._trouble: Untrusted | None = None
         self._state = None if start is not None else self._load()
+        self._began = 0
         self._permitted = False
         with suppress(Untrusted):  # the first round reports it
             self._permit()
 
     def round(self) -> Round:
         """Look once at all that is new. Raises Unavailable; what is left undone then, the next round does."""
-        self._trouble, self._teller.count, began = None, 0, self._size
+        self._trouble, self._teller.count, self._began = None, 0, self._size
         try:
             self._all()
         except Unavailable:
             if self._state is not None:
                 self._state = self._load()  # what was learned of entries that are not done is forgotten
             raise
-        return Round(min(began, self._size), self._size, self._teller.count, self._trouble)
+        return Round(self._began, self._size, self._teller.count, self._trouble)
 
     @property
     def _size(self) -> int:
@@ -151,6 +152,7 @@ class Watch:
         frontier = following.begin(connection, checkpoint, max(0, start - WARM))
         begun = state.State(self._context.config.registry_id, 0, [], start, self._now())
         begun.advance(frontier)
+        self._began = begun.size
         state.save(self._path, begun)
         return begun
 

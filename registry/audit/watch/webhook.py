@@ -165,7 +165,6 @@ def _retries() -> Retry:
         status_forcelist=_AGAIN,
         backoff_factor=0.5,
         backoff_max=_LONGEST,
-        retry_after_max=_LONGEST,
     )
 
 
