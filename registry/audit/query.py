@@ -30,6 +30,7 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})")
 _TEXT = 1000  # characters
 _FEW = 1000  # sayings, or models
 _MANY = 20_000  # events
+_STAYS = 5000  # in one statement; a statement of SQLite takes 32,766 values
 _ALIKE = 1000  # acts whose digests begin alike
 
 
@@ -79,7 +80,7 @@ def filters(connection: sa.Connection, law: Law, scope: Scope, query: Query) -> 
         found = found.also("number", [_number(query.version)])
     if query.on:
         found = _on(connection, scope, query.on, found)
-    return list(_alternatives(connection, found))
+    return [part for one in _alternatives(connection, found) for part in _parts(one)]
 
 
 def _times(query: Query) -> tuple[str, str]:
@@ -199,6 +200,15 @@ def _alternatives(connection: sa.Connection, found: Filters) -> Iterator[Filters
     if versions:
         models = sorted({model for model, _ in versions})
         yield found.also("place", models) if len(models) <= _FEW else found
+
+
+def _parts(found: Filters) -> Iterator[Filters]:
+    """A team so large that one statement cannot name all, in parts."""
+    if found.stays is None or len(found.stays) <= _STAYS:
+        yield found
+        return
+    for at in range(0, len(found.stays), _STAYS):
+        yield replace(found, stays=found.stays[at : at + _STAYS])
 
 
 def canonical(query: Query, wanted: list[Filters]) -> list[Any]:

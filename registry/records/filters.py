@@ -198,7 +198,7 @@ def _alike(
     visible = filters.visible(table)
     if visible is None:
         return found
-    # the events are found by something else: nobody's own events, and those on their models, are few
+    # an index is for what is asked, not for what may be seen
     return [*found, aside(visible.self_group()) if table is t.events and dialect == "sqlite" else visible]
 
 

@@ -110,6 +110,18 @@ def test_pages_join_to_the_whole(audit: Context) -> None:
         assert [one for page in stream(audit, query) for one in page.events] == paged
 
 
+def test_a_team_too_large_for_one_statement_is_asked_in_parts(
+    audit: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    law, ledger = naive_audit.everything(audit)
+    monkeypatch.setattr("registry.audit.query._STAYS", 2)
+    for sort in SORTS:
+        query = Query(team="vision", sort=sort)
+        expected = answer(law, ledger, query)
+        assert search(audit, query, limit=9).events == expected[:9]
+        assert count(audit, query) == len(expected) > 9
+
+
 def test_groups_count_each_act_once(audit: Context) -> None:
     law, ledger = naive_audit.everything(audit)
     query = Query(since=datetime.fromisoformat(ledger[40].event.time))

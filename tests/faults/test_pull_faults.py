@@ -21,11 +21,11 @@ TOLERATED = {"disk unlink", "disk mkdir", "database ROLLBACK", "database PING"}
 
 
 @pytest.fixture
-def published(stage: Stage) -> Stage:
+def published(stage: Stage, nursery: Nursery) -> Stage:
     with open_context(stage.home) as context:
         push(context, stage.source, REF)
-        # What a pull says is written down the first time: where worlds share a ledger, that time is over.
-        pull(context, REF, stage.root / "once")
+    # What a pull says is written down the first time: where worlds share a ledger, that time is over.
+    assert nursery.run("pull", stage.home, REF, stage.root / "once").result is not None
     return stage
 
 
