@@ -18,7 +18,7 @@ from support.sources import ROOT
 
 README = ROOT / "README.md"
 PAGES = sorted(path for path in (README, *(ROOT / "docs").rglob("*.md")) if path.exists())
-PLACEHOLDERS = {"N": "1", "K=V": "key=value"}
+PLACEHOLDERS = {"N": "1", "K": "1", "SEQ": "1", "K=V": "key=value"}
 
 
 @cache

@@ -198,9 +198,16 @@ def admit(victim: Victim, make: Callable[[Context], bytes]) -> int:
         with writing(context.engine) as connection:
             authority = context.authority
             seq = ledger.append(connection, act, envelope, authority.key, authority.registry_id)
-            member = context.law().state.keyids.get(act.header.actor, "")
-            projection.apply(connection, act, seq, member)
+            projection.apply(connection, act, seq, _member(connection, act))
     return seq
+
+
+def _member(connection: sa.Connection, act: acts.Act) -> str:
+    """Who acts; the law itself may not hold any more."""
+    if isinstance(act.body, acts.Refusal):
+        return act.body.member
+    name = sa.select(tables.keys.c.name).where(tables.keys.c.keyid == act.header.actor)
+    return connection.execute(name).scalar() or ""
 
 
 def forked(victim: Victim, history: Sequence[bytes], key: LedgerKey | None = None) -> None:

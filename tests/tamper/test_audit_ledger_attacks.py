@@ -1,24 +1,134 @@
-"""Every way to tamper with the ledger that we thought of: `audit verify` names it, and a client says its part."""
+"""Every way to tamper with the ledger that we thought of: `audit verify` names it, and a client says its part.
+
+The attacks stand in tables: of whoever writes the database (``support.writers_attacks``, ``table_attacks``),
+and of whoever has the ledger's key as well (``thiefs_attacks``). The threat model shows them all.
+"""
 
 from __future__ import annotations
 
-import pytest
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
-from support import table_attacks, thiefs_attacks, writers_attacks
-from support.ledger_attacks import Attack, clean
-from support.victim import Victim
+import pytest
+import sqlalchemy as sa
+
+from registry import acts, catalog, witnesses, witnessing
+from registry.crypto import dsse
+from registry.fsck import fsck
+from registry.records import tables
+from support import attacks, doctored, table_attacks, thiefs_attacks, writers_attacks
+from support.commandline import call
+from support.ledger_attacks import Misled, Unseen, behind, clean, decoded, forget, found
+from support.story import STORY
+from support.victim import MODEL, REF, VERSION, Victim, attackers_engine
+from support.writers_attacks import INDEX, PULL, SIZE
 
 TABLE = (*writers_attacks.ATTACKS, *thiefs_attacks.ATTACKS, *table_attacks.ATTACKS)
 EVERY = {f"{one.family}, {one.name}": one for one in TABLE}
+ANYWHERE = (  # these on PostgreSQL as well: one of each kind of comparison
+    "an entry, a pull's payload",
+    "an entry, one hidden before the first",
+    "a history, an old database put back",
+    "the index, an act's kind",
+    "the past, a pull dropped",
+    "a new act, a grant to oneself",
+    "the audit's record, an event's member",
+    "the audit's record, a count",
+    "the audit's record, words that nobody said",
+    "a table, a row of `grants` dropped",
+    "the sealed keys, one changed",
+)
+sqlite = pytest.mark.parametrize("victim", ["sqlite+directory"], indirect=True)
 
 
-@pytest.mark.parametrize("victim", ["sqlite+directory"], indirect=True)
+@sqlite
 @pytest.mark.parametrize("attack", EVERY)
 def test_it_is_found(victim: Victim, attack: str) -> None:
     EVERY[attack].holds(victim)
 
 
-@pytest.mark.parametrize("victim", ["sqlite+directory"], indirect=True)
+@pytest.mark.parametrize("victim", ["postgresql+s3"], indirect=True)
+@pytest.mark.parametrize("attack", ANYWHERE)
+def test_it_is_found_on_a_server(victim: Victim, attack: str) -> None:
+    EVERY[attack].holds(victim)
+
+
+@sqlite
 @pytest.mark.parametrize("attack", [name for name, one in EVERY.items() if one.newcomer])
-def test_what_who_remembers_nothing_sees_of_it(victim: Victim, attack: str) -> None:
+def test_who_remembers_nothing_sees_what_is_wrong_in_itself(victim: Victim, attack: str) -> None:
     EVERY[attack].holds_for_newcomers(victim)
+
+
+# --- the controls -----------------------------------------------------------------------------------
+
+
+def test_an_honest_ledger_holds(victim: Victim) -> None:
+    """With everything in it that is attacked: refusals, cosignatures that nobody believes, a failure."""
+    clean(victim)
+    body = acts.Failure(MODEL, VERSION, attacks.push_body(victim).digest, "test", 10, "bad-digest")
+    behind("bob", body)(victim)
+    clean(victim)
+    victim.passes()
+
+
+def test_every_table_and_every_column_of_the_index_is_attacked() -> None:
+    named = {one.on.split(" ")[0].split(".")[0] for one in table_attacks.ATTACKS}
+    assert named >= {table.name for table in tables.PROJECTION}
+    columns = {one.on.partition(", ")[2] for one in INDEX}
+    assert columns >= {f"acts.{column.name}" for column in tables.acts.c} - {"acts.seq", "acts.envelope"}
+
+
+def test_there_are_many(victim: Victim) -> None:
+    assert len(EVERY) == len(TABLE) >= 100
+    assert tuple(row["kind"] for row in victim.rows["acts"]) == STORY
+
+
+# --- the command ------------------------------------------------------------------------------------
+
+COMMANDS = ("an entry, a pull's payload", "the audit's record, a count", "the past, a pull dropped")
+
+
+@sqlite
+@pytest.mark.parametrize("attack", COMMANDS)
+def test_the_command_ends_with_5_and_names_it(victim: Victim, attack: str) -> None:
+    one = EVERY[attack]
+    verify = ("--home", victim.home, "audit", "verify", "--jobs", 1)
+    assert call(*verify).done().err == ""
+    one.does(victim)
+    told = call(*verify)
+    assert (told.code, told.out) == (5, "")
+    assert one.code in told.err
+    assert one.on in told.err
+    error = call(*verify, "--json").document()["error"]
+    assert one.on in error["on"]
+
+
+# --- an act admitted twice --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def loose(victim: Victim, tmp_path: Path) -> Iterator[Victim]:
+    """A copy whose database no longer keeps acts apart by their digests; prod went to 1 and to 2 again."""
+    with victim.open() as context:
+        catalog.alias(context, f"{MODEL}:1", "prod")
+        catalog.alias(context, f"{MODEL}:{VERSION}", "prod")
+    home = Path(shutil.copytree(victim.home, tmp_path / "home", ignore=shutil.ignore_patterns("*-shm")))
+    copy = replace(victim, home=home, engine=attackers_engine(sa.make_url(f"sqlite:///{home}/registry.db")))
+    doctored.without_unique_digests(copy)
+    yield copy
+    copy.close_connections()
+
+
+@sqlite
+def test_an_act_admitted_twice_is_found(loose: Victim) -> None:
+    """Alice's own act of yesterday, once more, by whoever has the ledger's key: prod is version 1 again.
+
+    A client sees an act by who may, under the law that holds; only who reads every entry sees it twice.
+    """
+    again = loose.read()["acts"][SIZE]["envelope"]
+    assert decoded(again).body == acts.Alias(MODEL, 1, attacks.push_body(loose, 1).digest, "prod")
+    attacks.admit(loose, lambda _: again)
+    found(loose, "duplicate-act", f"entry {SIZE + 2}")
+    Misled(1, "").hold(loose)

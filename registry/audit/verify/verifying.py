@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from registry import ledger, seen
+from registry import cosigned, ledger, seen
 from registry.acts import LAW, timestamp
 from registry.audit.verify import memory
 from registry.audit.verify.engine import Verification
@@ -18,6 +18,7 @@ from registry.audit.verify.finding import Finding
 from registry.audit.verify.memory import Memory, Record
 from registry.audit.verify.plan import LEVEL
 from registry.context import Context
+from registry.crypto.witnessed import Demand
 from registry.errors import InvalidInput, Untrusted
 from registry.law.law import from_genesis
 from registry.records import tables
@@ -75,7 +76,8 @@ def run(context: Context, start: int | None, jobs: int | None, level: int) -> Ve
             watch=keeper.watch,
         )
         with closing(verification.findings()) as found:  # the processes end with it
-            late = chain(remembers(context, connection, remembered), _late(keeper, verification))
+            seen = chain(remembers(context, connection, remembered), witnessed(context, connection))
+            late = chain(seen, _late(keeper, verification))
             for finding in chain(found, late):
                 raise refusal(finding)
         return _verified(connection, verification, first, resumed)
@@ -116,3 +118,17 @@ def remembers(context: Context, connection: sa.Connection, note: str) -> Iterato
         seen.accept(file, law, ledger.newest_note(connection), path, note)
     except Untrusted as error:
         yield Finding(error.code, str(file), error.message)
+
+
+def witnessed(context: Context, connection: sa.Connection) -> Iterator[Finding]:
+    """The ledger extends what the witnesses that this home demands have cosigned, and enough of them have."""
+    try:
+        policy = cosigned.demanded(context.paths.witnesses)
+        if policy is None:
+            return
+        law = from_genesis(ledger.entry(connection, 0).envelope, context.config.registry_id)
+        found = cosigned.seen(connection, policy, ledger.tree_size(connection))
+        demand = Demand(policy, int(context.now().timestamp()))
+        demand.held(ledger.newest_note(connection), law.registry_id, law.ledger, found)
+    except Untrusted as error:
+        yield Finding(error.code, error.on or str(context.paths.witnesses), error.message)
