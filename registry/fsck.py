@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from registry import seen
 from registry.audit.verify import engine
 from registry.audit.verify.finding import Finding
-from registry.audit.verify.verifying import remembers, witnessed
+from registry.audit.verify.verifying import remembers
 from registry.blobs import BlobInfo
 from registry.context import Context
 from registry.errors import BlobMissing, Untrusted
@@ -50,7 +50,7 @@ def fsck(context: Context) -> Checked:
     stored = [info.id for info in context.store.list()]
     with reading(context.engine) as connection:
         findings = list(_ledger(context, connection))
-        findings += [*remembers(context, connection, note), *witnessed(context, connection)]
+        findings += remembers(context, connection, note)
         recorded = {name: (size, digest) for name, size, digest in queries.blob_ids(connection)}
         active = leases.active(connection, context.now())
         acts = connection.execute(sa.select(sa.func.count()).select_from(tables.acts)).scalar_one()

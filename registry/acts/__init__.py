@@ -19,6 +19,7 @@ from registry.acts.codec import (
     compose,
     decode,
     encode,
+    glance,
     sealed_in,
     timestamp,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "compose",
     "decode",
     "encode",
+    "glance",
     "sealed_in",
     "timestamp",
 ]

@@ -58,7 +58,7 @@ def denied(context: Context, asked: Refused, limit: int = 0) -> Answer:
 
 def _asked(context: Context, asked: Refused) -> Iterator[Condition]:
     if asked.since is not None:
-        yield events.c.time > timestamp(asked.since)
+        yield events.c.time >= timestamp(asked.since)
     if asked.until is not None:
         yield events.c.time < timestamp(asked.until)
     if asked.member is not None:

@@ -114,7 +114,7 @@ def read(connection: sa.Connection, seqs: Sequence[int]) -> list[Event]:
 
 def _read(envelope: bytes, seq: int, member: str) -> Event:
     try:
-        return event(acts.decode(dsse.Envelope.from_bytes(envelope).payload), seq, member)
+        return event(acts.glance(dsse.Envelope.from_bytes(envelope).payload), seq, member)
     except Malformed as error:
         said = f"the entry does not read: {error.message}; run 'registry audit verify'"
         return Event(seq, "", member, "", "", "", None, "", error.code, said, "", "", "", "")

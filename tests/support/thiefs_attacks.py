@@ -116,11 +116,29 @@ PAST = (
     _past("other acts after an entry, and more of them", _forked, "", ""),
     _past("an envelope spelled otherwise", _put(PULL, lambda _, one: respelled(one)), "", ""),
     _past("a signature's twin", _put(PULL, _twin), "", ""),
-    _past("a pull's payload", _put(PULL, lambda _, one: part("payload")(one)), "bad-signature", f"entry {PULL}"),
-    _past("a refusal's signature", _put(REFUSAL, lambda _, one: part("signature")(one)), "bad-signature", f"entry {REFUSAL}"),
+    _past(
+        "a pull's payload", _put(PULL, lambda _, one: part("payload")(one)), "bad-signature", f"entry {PULL}"
+    ),
+    _past(
+        "a refusal's signature",
+        _put(REFUSAL, lambda _, one: part("signature")(one)),
+        "bad-signature",
+        f"entry {REFUSAL}",
+    ),
     _past("an act signed by another member", _put(LAST, _by_bob), "bad-signature", f"entry {LAST}"),
-    _past("an act moved here from another registry", _put(PULL, _elsewhere), "wrong-registry", f"entry {PULL}", Unseen()),
-    _past("another genesis act", _put(0, lambda victim, one: resigned(victim, one, "alice", nonce="0" * 32)), "wrong-registry", ""),
+    _past(
+        "an act moved here from another registry",
+        _put(PULL, _elsewhere),
+        "wrong-registry",
+        f"entry {PULL}",
+        Unseen(),
+    ),
+    _past(
+        "another genesis act",
+        _put(0, lambda victim, one: resigned(victim, one, "alice", nonce="0" * 32)),
+        "wrong-registry",
+        "",
+    ),
     _past("a grant dropped", _without(GRANT), "bad-authority", f"entry {GRANT}", _AUTHORITY),
     _past("two grants exchanged", _swapped, "bad-authority", f"entry {GRANT}", _AUTHORITY),
 )
@@ -142,7 +160,12 @@ def _admitted(who: str, body: Callable[[Victim], acts.Body], **header: str) -> C
 
 
 def _refusal(name: str) -> Callable[[Victim], acts.Body]:
-    told: dict[str, Any] = {"member": name, "count": 1, "since": "2026-01-01T00:00:00.000000Z", "code": "denied"}
+    told: dict[str, Any] = {
+        "member": name,
+        "count": 1,
+        "since": "2026-01-01T00:00:00.000000Z",
+        "code": "denied",
+    }
     return lambda victim: acts.Refusal(**told)
 
 
@@ -201,15 +224,31 @@ NEW_ACTS = (
     _new("a failure by who may not pull", _admitted("frank", _fail), Unseen()),
     _new("a yank without the right to it", _admitted("bob", _of_version(acts.Yank, "mine")), _AUTHORITY),
     _new("an alias without the right to it", _admitted("bob", _of_version(acts.Alias, "prod")), _AUTHORITY),
-    _new("a grant to oneself", _admitted("frank", lambda _: acts.Grant("frank", ("pull",), MODEL)), _AUTHORITY),
+    _new(
+        "a grant to oneself", _admitted("frank", lambda _: acts.Grant("frank", ("pull",), MODEL)), _AUTHORITY
+    ),
     _new("an admin enrolled by a member", _admitted("bob", _enroll), _AUTHORITY),
     _new("a policy by a disabled member", _admitted("dora", lambda _: acts.Policy("")), _AUTHORITY),
     _new("a push under a law of before", _old_law, Stopped(4, "bad-authority", NEW)),
     _new("a pull under a law that never was", _unknown_law, Stopped(4, "bad-proof")),
     _new("a pull by a stranger", _stranger, Unseen()),
     _new("a refusal that a member signed", _admitted("bob", _refusal("frank")), Unseen()),
-    Attack("a new act", "a version's second push", _again, "replay-failed", f"versions {MODEL} {VERSION}", Unseen()),
-    Attack("the head", "a false root, signed", _false_root, "root-differs", f"{SIZE} acts", Stopped(2, "bad-checkpoint")),
+    Attack(
+        "a new act",
+        "a version's second push",
+        _again,
+        "replay-failed",
+        f"versions {MODEL} {VERSION}",
+        Unseen(),
+    ),
+    Attack(
+        "the head",
+        "a false root, signed",
+        _false_root,
+        "root-differs",
+        f"{SIZE} acts",
+        Stopped(2, "bad-checkpoint"),
+    ),
 )
 
 ATTACKS = (*PAST, *NEW_ACTS)

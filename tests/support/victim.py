@@ -58,6 +58,10 @@ class Victim:
         """Remove the blobs, and let go of the database."""
         for info in list(self._store.list()):
             self._store.delete(info.id)
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the database."""
         self.engine.dispose()
         self._raw_engine.dispose()
 

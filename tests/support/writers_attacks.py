@@ -133,7 +133,9 @@ def _note(change: Any) -> Does:
 def _by_another(victim: Victim, note: str) -> str:
     with victim.open() as context:
         law = context.law()
-    return sign_checkpoint(open_checkpoint(note, origin_of(law.registry_id), law.ledger), LedgerKey.generate())
+    return sign_checkpoint(
+        open_checkpoint(note, origin_of(law.registry_id), law.ledger), LedgerKey.generate()
+    )
 
 
 def _size(victim: Victim, note: str) -> str:
@@ -154,77 +156,81 @@ _unattested = both(_index("kind", "pull", REVIEW), dropped((tables.attestations,
 _unpushed = both(_index("kind", "pull", PUSH), dropped((tables.versions, {"seq": PUSH})))
 
 ENTRIES = (
-    Attack("an entry", "a pull's payload", entry(PULL, part("payload")), "bad-signature", f"entry {PULL}", Unseen()),
-    Attack("an entry", "a push's signature", entry(PUSH, part("signature")), "bad-signature", f"entry {PUSH}", Stopped(3, _TREE)),
-    Attack("an entry", "an alias act's key id", entry(ALIAS, part("keyid")), "bad-signature", f"entry {ALIAS}", Stopped(3, _TREE)),
-    Attack("an entry", "a refusal's signature", entry(REFUSAL, part("signature")), "bad-signature", f"entry {REFUSAL}", Unseen()),
-    Attack("an entry", "a grant's payload", entry(GRANT, part("payload")), "bad-signature", f"entry {GRANT}", Stopped(4, "bad-signature")),
-    Attack("an entry", "a pull's envelope, spelled otherwise", entry(PULL, respelled), "node-differs", f"level 0, position {PULL}", Unseen()),
-    Attack("an entry", "a push's envelope, spelled otherwise", entry(PUSH, respelled), "node-differs", f"level 0, position {PUSH}", Stopped(3, _TREE)),
-    Attack("an entry", "an envelope emptied", entry(16, lambda _: b""), "malformed", "entry 16", Unseen()),
-    Attack("an entry", "a pull in the place of a push", _moved(PULL, PUSH), "bad-authority", f"entry {PUSH}", Stopped(3, _TREE)),
-    Attack("an entry", "two pushes exchanged", _swapped(8, 9, whole=False), "index-differs", "entry 8, acts.digest", Stopped(3, _TREE)),
-    Attack("an entry", "two pushes exchanged, with their index", _swapped(8, 9, whole=True), "row-differs", "events", Stopped(3, _TREE)),
-    Attack("an entry", "two grants exchanged, with their index", _swapped(17, 18, whole=True), "bad-authority", "entry 17", Stopped(4, "bad-authority")),
-    Attack("an entry", "a pull dropped", dropped((tables.acts, {"seq": PULL})), "missing-act", f"entry {PULL}", Unseen()),
-    Attack("an entry", "a push dropped", dropped((tables.acts, {"seq": PUSH})), "missing-act", f"entry {PUSH}", Stopped(3, _TREE)),
-    Attack("an entry", "a grant dropped", dropped((tables.acts, {"seq": GRANT})), "missing-act", f"entry {GRANT}", Stopped(4, "bad-authority")),
-    Attack("an entry", "the newest dropped", dropped((tables.acts, {"seq": LAST})), "node-differs", f"level 0, position {LAST}", Stopped(3, _TREE)),
-    Attack("an entry", "the genesis act dropped", dropped((tables.acts, {"seq": 0})), "bad-proof", "entry 0", Stopped(3, _TREE)),
-    Attack("an entry", "one hidden beyond the head", _hidden(SIZE), "node-differs", f"level 0, position {SIZE}", Stopped(8, _TREE)),
-    Attack("an entry", "one hidden beyond the head, with a leaf", _hidden(SIZE, node=True), "size-differs", f"{SIZE + 1} acts", Stopped(8, _TREE)),
-    Attack("an entry", "one hidden far beyond the head", _hidden(1000), "missing-act", f"entry {SIZE}", Unseen()),
-    Attack("an entry", "one hidden before the first", _hidden(-1), "missing-act", "entry -1", Unseen()),
+    *family('an entry',
+    ("a pull's payload", entry(PULL, part('payload')), f"bad-signature: entry {PULL}", UNSEEN),
+    ("a push's signature", entry(PUSH, part('signature')), f"bad-signature: entry {PUSH}", PROOF),
+    ("an alias act's key id", entry(ALIAS, part('keyid')), f"bad-signature: entry {ALIAS}", PROOF),
+    ("a refusal's signature", entry(REFUSAL, part('signature')), f"bad-signature: entry {REFUSAL}", UNSEEN),
+    ("a grant's payload", entry(GRANT, part('payload')), f"bad-signature: entry {GRANT}", Stopped(4, 'bad-signature')),
+    ("a pull's envelope, spelled otherwise", entry(PULL, respelled), f"node-differs: level 0, position {PULL}", UNSEEN),
+    ("a push's envelope, spelled otherwise", entry(PUSH, respelled), f"node-differs: level 0, position {PUSH}", PROOF),
+    ('an envelope emptied', entry(16, lambda _: b''), "malformed: entry 16", UNSEEN),
+    ('a pull in the place of a push', _moved(PULL, PUSH), f"bad-authority: entry {PUSH}", PROOF),
+    ('two pushes exchanged', _swapped(8, 9, whole=False), "index-differs: entry 8, acts.digest", PROOF),
+    ('two pushes exchanged, with their index', _swapped(8, 9, whole=True), "row-differs: events", PROOF),
+    ('two grants exchanged, with their index', _swapped(17, 18, whole=True), "bad-authority: entry 17", AUTHORITY),
+    ('a pull dropped', dropped((tables.acts, {'seq': PULL})), f"missing-act: entry {PULL}", UNSEEN),
+    ('a push dropped', dropped((tables.acts, {'seq': PUSH})), f"missing-act: entry {PUSH}", PROOF),
+    ('a grant dropped', dropped((tables.acts, {'seq': GRANT})), f"missing-act: entry {GRANT}", AUTHORITY),
+    ('the newest dropped', dropped((tables.acts, {'seq': LAST})), f"node-differs: level 0, position {LAST}", PROOF),
+    ('the genesis act dropped', dropped((tables.acts, {'seq': 0})), "bad-proof: entry 0", PROOF),
+    ('one hidden beyond the head', _hidden(SIZE), f"node-differs: level 0, position {SIZE}", Stopped(8, _TREE)),
+    ('one hidden beyond the head, with a leaf', _hidden(SIZE, node=True), f"size-differs: {SIZE + 1} acts", Stopped(8, _TREE)),
+    ('one hidden far beyond the head', _hidden(1000), f"missing-act: entry {SIZE}", UNSEEN),
+    ('one hidden before the first', _hidden(-1), "missing-act: entry -1", UNSEEN),
+    ),
 )
 
 HISTORY = (
-    Attack("a history", "two entries exchanged", history(exchange), "root-differs", f"{SIZE} acts", Stopped(3, _TREE)),
-    Attack("a history", "an act signed again by its author", history(sign_again), "root-differs", f"{SIZE} acts", Stopped(3, _TREE)),
-    Attack("a history", "an act inserted", history(insert), "size-differs", f"{SIZE + 1} acts", Stopped(2, "bad-checkpoint")),
-    Attack("a history", "the newest acts cut off", history(_cut), "size-differs", f"{PULL} acts", Stopped(3, _TREE)),
-    Attack("a history", "all of it, under another ledger's key", history(lambda *_: None, "other"), "bad-checkpoint", "", Stopped(2, "bad-checkpoint")),
-    Attack(
-        "a history",
-        "an old database put back",
-        lambda victim: victim.write(victim.older),
-        "bad-checkpoint",
-        "checkpoint",
-        Stopped(2, "bad-checkpoint"),
-        ("", Misled(1, "gets what was newest then")),
+    *family('a history',
+    ('two entries exchanged', history(exchange), f"root-differs: {SIZE} acts", PROOF),
+    ('an act signed again by its author', history(sign_again), f"root-differs: {SIZE} acts", PROOF),
+    ('an act inserted', history(insert), f"size-differs: {SIZE + 1} acts", CHECKPOINT),
+    ('the newest acts cut off', history(_cut), f"size-differs: {PULL} acts", PROOF),
+    ("all of it, under another ledger's key", history(lambda *_: None, 'other'), "bad-checkpoint: ", CHECKPOINT),
+    ('an old database put back', lambda victim: victim.write(victim.older), "bad-checkpoint: checkpoint", CHECKPOINT, ('', Misled(1, 'gets what was newest then'))),
     ),
 )
 
 TREE = (
-    Attack("the tree", "a leaf", _node(0, 18), "node-differs", "level 0, position 18", Unseen()),
-    Attack("the tree", "a node", _node(3, 0), "node-differs", "level 3, position 0", Stopped(3, _TREE)),
-    Attack("the tree", "a node dropped", dropped((tables.nodes, {"level": 1, "position": 9})), "node-differs", "level 1, position 9", Unseen()),
-    Attack("the tree", "a node too many", added(tables.nodes, {"level": 0, "position": 0}, level=3, position=3), "node-differs", "level 3, position 3", Unseen()),
+    *family('the tree',
+    ('a leaf', _node(0, 18), "node-differs: level 0, position 18", UNSEEN),
+    ('a node', _node(3, 0), "node-differs: level 3, position 0", PROOF),
+    ('a node dropped', dropped((tables.nodes, {'level': 1, 'position': 9})), "node-differs: level 1, position 9", UNSEEN),
+    ('a node too many', added(tables.nodes, {'level': 0, 'position': 0}, level=3, position=3), "node-differs: level 3, position 3", UNSEEN),
+    ),
 )
 
 HEAD = (
-    Attack("the head", "its size", changed(tables.head, {"id": 1}, size=SIZE - 1), "size-differs", f"{SIZE} acts", Stopped(3, _TREE)),
-    Attack("the head", "dropped", dropped((tables.head, {"id": 1})), "bad-checkpoint", "", Stopped(2, "bad-checkpoint")),
-    Attack("the head", "a second one", added(tables.head, {"id": 1}, id=2), "size-differs", f"{SIZE} acts", Unseen()),
-    Attack("the head", "the checkpoint's size", _note(_size), "bad-checkpoint", "", Stopped(2, "bad-checkpoint")),
-    Attack("the head", "a checkpoint by another key", _note(_by_another), "bad-checkpoint", "", Stopped(2, "bad-checkpoint")),
-    Attack("the head", "an older checkpoint", _note(lambda victim, _: victim.older_note), "size-differs", f"{SIZE} acts", Stopped(2, "bad-checkpoint")),
-    Attack("the head", "no checkpoint", _note(lambda *_: ""), "bad-checkpoint", "", Stopped(2, "bad-checkpoint")),
+    *family('the head',
+    ('its size', changed(tables.head, {'id': 1}, size=SIZE - 1), f"size-differs: {SIZE} acts", PROOF),
+    ('dropped', dropped((tables.head, {'id': 1})), "bad-checkpoint: ", CHECKPOINT),
+    ('a second one', added(tables.head, {'id': 1}, id=2), f"size-differs: {SIZE} acts", UNSEEN),
+    ("the checkpoint's size", _note(_size), "bad-checkpoint: ", CHECKPOINT),
+    ('a checkpoint by another key', _note(_by_another), "bad-checkpoint: ", CHECKPOINT),
+    ('an older checkpoint', _note(lambda victim, _: victim.older_note), f"size-differs: {SIZE} acts", CHECKPOINT),
+    ('no checkpoint', _note(lambda *_: ''), "bad-checkpoint: ", CHECKPOINT),
+    ),
 )
 
 INDEX = (
-    Attack("the index", "an act's kind", _index("kind", "alias"), "index-differs", f"entry {PULL}, acts.kind", Unseen()),
-    Attack("the index", "an act's digest", _index("digest", "0" * 64), "index-differs", f"entry {PULL}, acts.digest", Unseen()),
-    Attack("the index", "an act's actor", _index("actor", "0" * 64), "index-differs", f"entry {PULL}, acts.actor", Unseen()),
-    Attack("the index", "an act's time", _index("time", "2001-01-01T00:00:00.000000Z"), "index-differs", f"entry {PULL}, acts.time", Unseen()),
-    Attack("the index", "an act's model", _index("model", OTHER), "index-differs", f"entry {PULL}, acts.model", Unseen()),
-    Attack("the index", "an act's version", _index("number", 1), "index-differs", f"entry {PULL}, acts.number", Unseen()),
-    Attack("the index", "an act's target", _index("target", "bob"), "index-differs", f"entry {PULL}, acts.target", Unseen()),
-    Attack("the index", "a grant called a pull", _index("kind", "pull", GRANT), "index-differs", f"entry {GRANT}, acts.kind", Stopped(4, "bad-authority")),
-    Attack("the index", "a pull called a grant", _index("kind", "grant"), "index-differs", f"entry {PULL}, acts.kind", Stopped(4, "bad-authority")),
-    Attack("the index and the row", "an alias withheld", _unaliased, "index-differs", f"entry {ALIAS}, acts.kind", Misled(1, "gets the version that the alias led to before")),
-    Attack("the index and the row", "a yank withheld", _unyanked, "index-differs", f"entry {YANK}, acts.kind", Misled(3, "gets the withdrawn version", f"{MODEL}:3")),
-    Attack("the index and the row", "an attestation withheld", _unattested, "index-differs", f"entry {REVIEW}, acts.kind", Unseen()),
-    Attack("the index and the row", "a version withheld", _unpushed, "index-differs", f"entry {PUSH}, acts.kind", Absent(SECOND)),
+    *family('the index',
+    ("an act's kind", _index('kind', 'alias'), f"index-differs: entry {PULL}, acts.kind", UNSEEN),
+    ("an act's digest", _index('digest', '0' * 64), f"index-differs: entry {PULL}, acts.digest", UNSEEN),
+    ("an act's actor", _index('actor', '0' * 64), f"index-differs: entry {PULL}, acts.actor", UNSEEN),
+    ("an act's time", _index('time', '2001-01-01T00:00:00.000000Z'), f"index-differs: entry {PULL}, acts.time", UNSEEN),
+    ("an act's model", _index('model', OTHER), f"index-differs: entry {PULL}, acts.model", UNSEEN),
+    ("an act's version", _index('number', 1), f"index-differs: entry {PULL}, acts.number", UNSEEN),
+    ("an act's target", _index('target', 'bob'), f"index-differs: entry {PULL}, acts.target", UNSEEN),
+    ('a grant called a pull', _index('kind', 'pull', GRANT), f"index-differs: entry {GRANT}, acts.kind", AUTHORITY),
+    ('a pull called a grant', _index('kind', 'grant'), f"index-differs: entry {PULL}, acts.kind", AUTHORITY),
+    ),
+    *family('the index and the row',
+    ('an alias withheld', _unaliased, f"index-differs: entry {ALIAS}, acts.kind", Misled(1, 'gets the version that the alias led to before')),
+    ('a yank withheld', _unyanked, f"index-differs: entry {YANK}, acts.kind", Misled(3, 'gets the withdrawn version', f'{MODEL}:3')),
+    ('an attestation withheld', _unattested, f"index-differs: entry {REVIEW}, acts.kind", UNSEEN),
+    ('a version withheld', _unpushed, f"index-differs: entry {PUSH}, acts.kind", Absent(SECOND)),
+    ),
 )
 
 ATTACKS = (*ENTRIES, *HISTORY, *TREE, *HEAD, *INDEX)

@@ -6,24 +6,25 @@ and of whoever has the ledger's key as well (``thiefs_attacks``). The threat mod
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from registry import acts, catalog, witnesses, witnessing
 from registry.crypto import dsse
-from registry.fsck import fsck
 from registry.records import tables
-from support import attacks, doctored, table_attacks, thiefs_attacks, writers_attacks
+from support import attacks, table_attacks, thiefs_attacks, writers_attacks
 from support.commandline import call
-from support.ledger_attacks import Misled, Unseen, behind, clean, decoded, forget, found
+from support.ledger_attacks import Misled, behind, clean, decoded, forget, found
 from support.story import STORY
-from support.victim import MODEL, REF, VERSION, Victim, attackers_engine
-from support.writers_attacks import INDEX, PULL, SIZE
+from support.victim import MODEL, VERSION, Victim, attackers_engine
+from support.writers_attacks import INDEX, SIZE
 
 TABLE = (*writers_attacks.ATTACKS, *thiefs_attacks.ATTACKS, *table_attacks.ATTACKS)
 EVERY = {f"{one.family}, {one.name}": one for one in TABLE}
@@ -116,9 +117,24 @@ def loose(victim: Victim, tmp_path: Path) -> Iterator[Victim]:
         catalog.alias(context, f"{MODEL}:{VERSION}", "prod")
     home = Path(shutil.copytree(victim.home, tmp_path / "home", ignore=shutil.ignore_patterns("*-shm")))
     copy = replace(victim, home=home, engine=attackers_engine(sa.make_url(f"sqlite:///{home}/registry.db")))
-    doctored.without_unique_digests(copy)
+    _loosen(copy)
     yield copy
-    copy.close_connections()
+    copy.release()
+
+
+def _loosen(victim: Victim) -> None:
+    """The table of acts as it was, but for the constraint that keeps digests apart."""
+    with victim.engine.begin() as connection:
+        made = connection.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'acts'")).scalar_one()
+        loose, count = re.subn(r",\s*CONSTRAINT \w+ UNIQUE \(digest\)", "", made)
+        assert count == 1, made
+        for statement in (
+            "ALTER TABLE acts RENAME TO strict",
+            loose,
+            "INSERT INTO acts SELECT * FROM strict",
+        ):
+            connection.execute(sa.text(statement))
+        connection.execute(sa.text("DROP TABLE strict"))
 
 
 @sqlite
@@ -132,3 +148,65 @@ def test_an_act_admitted_twice_is_found(loose: Victim) -> None:
     attacks.admit(loose, lambda _: again)
     found(loose, "duplicate-act", f"entry {SIZE + 2}")
     Misled(1, "").hold(loose)
+
+
+# --- what others remember, and what nobody can know -------------------------------------------------
+
+
+@pytest.fixture
+def watched(victim: Victim) -> Victim:
+    """The home demands one witness, who has seen the ledger as it is."""
+    with victim.open() as context:
+        key = witnessing.key_of(context)
+        witnessing.witness(context, key, victim.scratch / "cosigned")
+        witnesses.require(context, 1, [key.public.vkey])
+    return victim
+
+
+PASTS = [one for one in thiefs_attacks.PAST if one.newcomer and one.newcomer[0] == ""]
+
+
+@sqlite
+@pytest.mark.parametrize("attack", [one.name for one in PASTS])
+def test_a_witness_remembers_for_who_does_not(watched: Victim, attack: str) -> None:
+    """A past that is as good as any to a newcomer, but not to one who demands a witness of the other."""
+    one = next(one for one in PASTS if one.name == attack)
+    clean(watched)
+    one.does(watched)
+    forget(watched)
+    found(watched, "bad-checkpoint", "")
+    attacks.refused(watched, 2, "bad-checkpoint")
+
+
+@sqlite
+def test_a_cosignature_taken_away_is_missed_by_who_demands_it(watched: Victim) -> None:
+    watched.execute(sa.delete(tables.cosignatures).where(tables.cosignatures.c.name != "a witness"))
+    found(watched, "bad-checkpoint", "")
+    attacks.refused(watched, 2, "bad-checkpoint")
+
+
+@sqlite
+def test_a_cosignature_changed_is_refused_by_who_demands_it(watched: Victim) -> None:
+    watched.execute(sa.update(tables.cosignatures).values(line=tables.cosignatures.c.line + "AAAA"))
+    found(watched, "bad-checkpoint", "")
+    attacks.refused(watched, 2, "bad-checkpoint")
+
+
+@sqlite
+def test_a_cosignature_that_nobody_demands_says_nothing(victim: Victim) -> None:
+    """The story has one that was made up; one more changes nothing either."""
+    victim.execute(sa.update(tables.cosignatures).values(line="forged"))
+    clean(victim)
+    victim.passes()
+
+
+@sqlite
+def test_a_refusal_that_the_ledgers_key_made_up_holds(victim: Victim) -> None:
+    """What nobody can see: refusals are that key's own word. The threat model says so."""
+    told = acts.Refusal(member="frank", count=1, since="2026-01-01T00:00:00.000000Z", code="not-permitted")
+    with victim.open() as context:
+        key, header = context.authority.key, context.header(context.law().head)
+    payload = acts.encode(msgspec.structs.replace(header, actor=key.keyid), told)
+    attacks.admit(victim, lambda _: dsse.sign(payload, key).to_bytes())
+    clean(victim)
+    victim.passes()

@@ -174,6 +174,12 @@ BOUNDS: dict[str, dict[tuple[str | int, ...], tuple[object, ...]]] = {
     "alias": {**_VERSION, ("name",): _NAMES},
     "yank": {**_VERSION, ("reason",): ("", *_TEXTS)},
     "pull": {**_VERSION, ("purpose",): _NAMES},
+    "failure": {
+        **_VERSION,
+        ("purpose",): _NAMES,
+        ("step",): (8, 13, 0, -9, 9.5, "9", None, True),
+        ("code",): ("a b", "A", "-a", "a\n", "a" * 65, "", None, 1),
+    },
     "attest": {**_VERSION, ("statement",): (*_ENVELOPES, _LONG)},
     "refusal": {
         ("member",): ("m" * 129, None, 1),

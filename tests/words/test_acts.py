@@ -54,6 +54,23 @@ def test_an_act_is_named_by_the_digest_of_its_bytes(kind: str) -> None:
     assert acts.decode(payload).digest == hashlib.sha256(payload).hexdigest()
 
 
+@pytest.mark.parametrize("kind", BODIES)
+def test_a_glance_shows_all_but_the_keys_handed_over(kind: str) -> None:
+    payload = acts.encode(HEADER, BODIES[kind])
+    shown, read = acts.glance(payload), acts.decode(payload)
+    assert (shown.header, shown.digest) == (read.header, read.digest)
+    if kind in acts.LAW - {"genesis", "policy"}:
+        assert msgspec.structs.replace(read.body, custody=acts.Custody()) == shown.body
+    else:
+        assert shown == read
+
+
+def test_a_glance_at_what_is_no_act_is_refused() -> None:
+    for payload in (b"", b"{}", b"\xff", b"[" * 5000, acts.encode(HEADER, BODIES["pull"])[:-1]):
+        with pytest.raises(Malformed):
+            acts.glance(payload)
+
+
 def test_an_act_is_an_in_toto_statement_about_the_version() -> None:
     statement = encoded("push")
     assert statement["_type"] == "https://in-toto.io/Statement/v1"

@@ -76,9 +76,8 @@ def run(context: Context, start: int | None, jobs: int | None, level: int) -> Ve
             watch=keeper.watch,
         )
         with closing(verification.findings()) as found:  # the processes end with it
-            seen = chain(remembers(context, connection, remembered), witnessed(context, connection))
-            late = chain(seen, _late(keeper, verification))
-            for finding in chain(found, late):
+            outside = chain(witnessed(context, connection), remembers(context, connection, remembered))
+            for finding in chain(found, outside, _late(keeper, verification)):
                 raise refusal(finding)
         return _verified(connection, verification, first, resumed)
 
