@@ -138,7 +138,7 @@ def decode(payload: bytes) -> Act:
 
 
 def glance(payload: bytes) -> Act:
-    """As ``decode``, to show what an act says: without its custody, and in whatever form. It proves nothing."""
+    """As ``decode``, to show what an act says: without its custody, in whatever form. It proves nothing."""
     try:
         statement = msgspec.json.decode(payload, type=_Statement)
         kind, said = _kind(statement), statement.predicate

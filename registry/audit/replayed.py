@@ -61,7 +61,7 @@ class Replay:
 
     def acts(self, tree: Frontier, progress: Progress) -> Iterator[Act]:
         """The second pass: every act, judged; the tree has grown by it then. Raises Untrusted."""
-        judge, reader = Judge(self._lawful), Reader()
+        judge, reader, once = Judge(self._lawful), Reader(), _Once()
         progress.begin("checking entries", self._parcel.size(ENTRIES))
         for line in self._parcel.lines(ENTRIES):
             leaf, seq = merkle.leaf_hash(line), tree.size
@@ -70,10 +70,26 @@ class Replay:
                 if entry.act.is_law and self._leaves.get(seq) != leaf:
                     raise BadAuthority("an act of the law says now what it did not say before")
                 judge.check(entry, line, seq)
+                once.check(entry.act)
             tree.append(leaf)
             progress.advance(len(line) + 1)
             yield entry.act
         progress.end()
+
+
+class _Once:
+    """No act is admitted twice: its author signed it once. Under another law than its own it is none."""
+
+    def __init__(self) -> None:
+        self._digests: set[str] = set()  # under the present law
+
+    def check(self, act: Act) -> None:
+        """Raise BadAuthority for an act that came before."""
+        if act.is_law:
+            self._digests.clear()
+        if act.digest in self._digests:
+            raise BadAuthority("the same act was admitted before", on=f"{act.kind} {act.digest[:16]}")
+        self._digests.add(act.digest)
 
 
 def _is_law(line: bytes) -> bool:

@@ -51,12 +51,10 @@ def stale_grants(context: Context, days: int, limit: int = 0) -> Answer:
     cutoff = timestamp(now - timedelta(days=days))
     standing = [one for one in _standing(law, timestamp(now)) if seen.sees(one.target, one.grantee)]
     with reading(context.engine) as connection:
-        begin = floor(connection, cutoff[:_DAY])
-        usage, found = _unused(connection, standing, cutoff, begin)
+        found = _unused(connection, standing, cutoff)
         found.sort(key=lambda one: (one.since, one.right[:3]))
         kept, more = cut(found, limit)
-        told = [_ever(usage, one) for one in kept]
-        return Answer(list(_rows(connection, told, now)), more)
+        return Answer(list(_rows(connection, kept, now)), more)
 
 
 def _standing(law: Law, time: str) -> Iterator[Right]:
@@ -98,29 +96,21 @@ def _holder(law: Law, name: str, span: Span) -> Holder:
     return Holder(name, law.entry(span.start), None if span.end is None else law.entry(span.end))
 
 
-def _unused(
-    connection: sa.Connection, standing: list[Right], cutoff: str, begin: int
-) -> tuple[Usage, list[_Unused]]:
-    """Those of the rights that nobody used since ``cutoff``; no entry before ``begin`` is of that time."""
+def _unused(connection: sa.Connection, standing: list[Right], cutoff: str) -> list[_Unused]:
+    """Those of the rights that nobody used since ``cutoff``."""
+    begin = floor(connection, cutoff[:_DAY])  # no entry before it is of that time
     granted = times(connection, (one.granted for one in standing if one.granted >= begin))
     old = [one for one in standing if granted.get(one.granted, "") < cutoff]
     usage = Usage(connection, old)
     used = [_Unused(one, usage.last(one)) for one in old]
     when = times(connection, (one.used for one in used if one.used >= begin))
     unused = [one for one in used if when.get(one.used, "") < cutoff]
-
-    def promoted(right: Right) -> bool:
-        seq = usage.promoted(right, begin - 1)
-        return bool(seq) and times(connection, [seq]).get(seq, "") >= cutoff
-
-    return usage, [one for one in unused if one.right.action != "promote" or not promoted(one.right)]
-
-
-def _ever(usage: Usage, one: _Unused) -> _Unused:
-    """With the pushes of all times by which a right to promote was used."""
-    if one.right.action != "promote":
-        return one
-    return one._replace(used=max(one.used, usage.promoted(one.right, one.used)))
+    pushes = {
+        one.right: usage.promoted(one.right, one.used) for one in unused if one.right.action == "promote"
+    }
+    when = times(connection, pushes.values())
+    told = (one._replace(used=pushes.get(one.right) or one.used) for one in unused)
+    return [one for one in told if when.get(one.used, "") < cutoff]
 
 
 def _rows(connection: sa.Connection, found: list[_Unused], now: datetime) -> Iterator[Record]:

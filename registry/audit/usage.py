@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from registry import acts, ledger
 from registry.audit.latest import ANY, Use, latest
 from registry.audit.spans import ADMIN
-from registry.audit.tallies import Condition, within
+from registry.audit.tallies import Condition, did, within
 from registry.crypto import dsse
 from registry.errors import Malformed
 from registry.law.state import ROOT
@@ -113,11 +113,13 @@ class Usage:
 
     def _pushes(self, holder: Holder, target: str, begin: int) -> Iterable[int]:
         """Newest first."""
-        where = [*_by(holder.name, target), events.c.action == _PUSH, events.c.seq > begin]
+        place = activity.c.place
+        where = [within(place, target) if target.endswith("/") else place == target, activity.c.last > begin]
         if holder.end is not None:
-            where.append(events.c.seq < holder.end)
-        query = sa.select(events.c.seq).where(*where).order_by(events.c.seq.desc())
-        return self._connection.execute(query).scalars().all()
+            where.append(activity.c.last < holder.end)
+        # One push is one version: the row that counts it counts nothing else.
+        query = sa.select(activity.c.last).where(activity.c.member == holder.name, *did(_PUSH), *where)
+        return self._connection.execute(query.order_by(activity.c.last.desc())).scalars().all()
 
     def _moved(self, seq: int) -> bool:
         """Whether a push moved an alias. One that does not read moved none: 'verify' finds it."""

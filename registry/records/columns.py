@@ -45,15 +45,15 @@ class Typed(TypeDecorator[Any]):
         super().__init__()
         self.kind = to_instance(kind)
         self.impl = self.impl_instance = self.kind
+        self._values: type[Any] = self.kind.python_type
 
     @property
     def python_type(self) -> type[Any]:
         """The Python type of the column's values."""
-        kind: type[Any] = self.kind.python_type
-        return kind
+        return self._values
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
-        if value is not None and not isinstance(value, self.python_type):
+        if value is not None and not isinstance(value, self._values):
             raise Malformed(f"the database holds {type(value).__name__} where {self.kind} belongs")
         return value
 

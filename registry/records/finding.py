@@ -62,13 +62,17 @@ class _Query(NamedTuple):
         high = self.size if high is None else min(high, self.size)
         near = max(PROBE, 4 * self.limit)
         window = (low, min(high, low + near)) if self.oldest else (max(low, high - near), high)
-        found = self._fetch(events_of(self.filters.window(*window), self.connection.dialect.name))
+        found = self._fetch(
+            events_of(self.filters.window(*window), self.connection.dialect.name), sorted_after=False
+        )
         return found if window == (low, high) or len(found) >= self.limit else self._counted()
 
-    def _fetch(self, events: sa.Select[Any]) -> list[Found]:
+    def _fetch(self, events: sa.Select[Any], *, sorted_after: bool = True) -> list[Found]:
+        """The first of these events; ``sorted_after``: found otherwise than by walking along their order."""
         e = t.events.c
         value = e[self.column] if self.column else sa.literal_column("''")
-        order = e.seq.asc() if self.oldest else e.seq.desc()
+        seq = e.seq + sa.literal_column("0") if sorted_after else e.seq
+        order = seq.asc() if self.oldest else seq.desc()
         rows = self.connection.execute(events.add_columns(value, e.seq).order_by(order).limit(self.limit))
         return [Found(value, seq) for value, seq in rows]
 

@@ -12,10 +12,7 @@ import pytest
 
 from registry.audit.verify import crew, memory
 from registry.context import Context
-from registry.errors import (
-    DatabaseUnavailable,
-    Unavailable,
-)
+from registry.errors import DatabaseUnavailable, RegistryError, Unavailable
 from support import ledgers
 from support.rewriting import execute, rewrite
 from support.verifying import LEVEL, Interrupting, findings, resigned, verify
@@ -93,3 +90,19 @@ def test_an_interrupt_ends_every_process(home: Context, started: list[subprocess
     with pytest.raises(KeyboardInterrupt):
         verify(home, jobs=2)
     assert [worker.poll() is not None for worker in started] == [True, True]
+
+
+BROKEN = (
+    "import json, sys\n"
+    "sys.path[:] = json.loads(sys.argv[1])\n"
+    "from registry.audit.verify import worker\n"
+    "worker.read_law = None\n"
+    "worker.main()\n"
+)
+
+
+def test_a_bug_in_a_process_is_one_here(home: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "_BOOT", BROKEN)
+    with pytest.raises(RegistryError, match="TypeError") as caught:
+        verify(home, jobs=2)
+    assert caught.value.exit_code == 1

@@ -193,3 +193,12 @@ def test_an_entry_left_out_of_the_tree_that_is_shown(door: Notary) -> None:
     proof["proof"] = proof["proof"].partition("\n\n")[0] + "\n\n" + door.note()
     with pytest.raises(BadProof):
         check(door, proof)
+
+
+def test_an_act_admitted_twice_is_found_by_who_sees_both(door: Notary, tmp_path: Path) -> None:
+    """A proof of one entry is right, whichever it is: that the act came twice, only an export shows."""
+    seq = door.pull("bob")
+    again = door.write(dsse.Envelope.from_bytes(door.entries[seq]))
+    assert check(door, door.proof(again, after=None)).event.actor == "bob"
+    with pytest.raises(BadAuthority, match="admitted before"):
+        check_range(door.parcel(tmp_path / "export", 0), door.registry_id)

@@ -85,15 +85,15 @@ def probe(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_search_finds_what_a_reading_of_all_acts_finds(audit: Context) -> None:
     law, ledger = naive_audit.everything(audit)
     kinds: Counter[bool] = Counter()
-    for query in _queries(random.Random(7), law, ledger, 40):
+    for query in _queries(random.Random(7), law, ledger, 24):
         if query.since and query.until and query.since >= query.until:
             continue
         expected = answer(law, ledger, query)
         assert search(audit, query, limit=6).events == expected[:6], query
         assert count(audit, query) == len(expected), query
         kinds[bool(expected)] += 1
-    assert kinds[True] > 25
-    assert kinds[False] > 3
+    assert kinds[True] > 15
+    assert kinds[False] > 2
 
 
 @pytest.mark.usefixtures("probe")

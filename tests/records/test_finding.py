@@ -159,19 +159,19 @@ def test_the_newest_and_the_oldest_are_found(history: tuple[sa.Connection, list[
     connection, happened = history
     dice = random.Random(1)
     some = 0
-    for _ in range(80):
+    for _ in range(50):
         asked, limit = _asked(dice, happened), dice.choice([1, 3, 8])
         expected = [row["seq"] for row in happened if _meets(row, asked)]
         assert _seqs(newest(connection, [asked], limit, SIZE)) == expected[::-1][:limit], asked
         assert _seqs(newest(connection, [asked], limit, SIZE, oldest=True)) == expected[:limit], asked
         some += len(expected) > limit
-    assert some > 20  # questions with more answers than were asked for
+    assert some > 12  # questions with more answers than were asked for
 
 
 def test_pages_in_the_order_of_a_column_join_without_a_gap(history: tuple[sa.Connection, list[Row]]) -> None:
     connection, happened = history
     dice = random.Random(2)
-    for _ in range(16):
+    for _ in range(10):
         asked, column, reverse = (
             _asked(dice, happened),
             dice.choice(["member", "action", "place"]),
@@ -192,7 +192,7 @@ def test_pages_in_the_order_of_a_column_join_without_a_gap(history: tuple[sa.Con
 def test_counts_are_right_by_every_column(history: tuple[sa.Connection, list[Row]]) -> None:
     connection, happened = history
     dice = random.Random(3)
-    for _ in range(60):
+    for _ in range(25):
         asked = _asked(dice, happened)
         for by in (None, "member", "action", "place", "day"):
             counted: Counter[Any] = Counter()

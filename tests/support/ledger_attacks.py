@@ -1,10 +1,10 @@
-"""What an attack on the ledger is, what `audit verify` must say of it, and what a client may."""
+"""What an attack on the ledger is, what `audit verify` has to say of it, and the tools to make one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,91 +13,15 @@ from msgspec.structs import replace
 from registry import acts, fsck
 from registry.acts import Act
 from registry.audit.verify import verifying
-from registry.checkout import checkout
 from registry.crypto import dsse
 from registry.crypto.checkpoint import LedgerKey
 from registry.errors import Untrusted
 from registry.records import tables
 from support import attacks
-from support.victim import REF, Victim
+from support.outcomes import Outcome
+from support.victim import Victim
 
 Does = Callable[[Victim], object]
-
-
-class Outcome(Protocol):
-    """What ``checkout``, ``pull`` and ``verify`` of a reference say to a client."""
-
-    def hold(self, victim: Victim) -> None: ...
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """All three are refused at this step."""
-
-    step: int
-    code: str
-    ref: str = REF
-
-    def hold(self, victim: Victim) -> None:
-        attacks.refused(victim, self.step, self.code, self.ref)
-
-    def __str__(self) -> str:
-        return f"step {self.step}, `{self.code}`"
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """The version is what it was, and every step holds: it does not rest on what was attacked."""
-
-    ref: str = REF
-
-    def hold(self, victim: Victim) -> None:
-        victim.passes(self.ref)
-
-    def __str__(self) -> str:
-        return "passes"
-
-
-@dataclass(frozen=True)
-class Withdrawn:
-    """The version is withdrawn, as it was."""
-
-    ref: str
-
-    def hold(self, victim: Victim) -> None:
-        attacks.denied(victim, 7, "yanked", self.ref)
-
-    def __str__(self) -> str:
-        return "is denied the version all the same"
-
-
-@dataclass(frozen=True)
-class Absent:
-    """There is no such version any more."""
-
-    ref: str = REF
-
-    def hold(self, victim: Victim) -> None:
-        attacks.absent(victim, self.ref)
-
-    def __str__(self) -> str:
-        return "is told that there is no such version"
-
-
-@dataclass(frozen=True)
-class Misled:
-    """A genuine version is released, but not the one that ought to be."""
-
-    number: int
-    how: str
-    ref: str = REF
-
-    def hold(self, victim: Victim) -> None:
-        with victim.open() as context:
-            assert checkout(context, self.ref).ref.version == self.number
-
-    def __str__(self) -> str:
-        return self.how
 
 
 @dataclass(frozen=True)
@@ -130,6 +54,14 @@ class Attack:
         forget(victim)
         found(victim, code, "") if code else clean(victim)
         client.hold(victim)
+
+
+Line = tuple[str, Does, str, Outcome]
+
+
+def family(name: str, *lines: Line) -> tuple[Attack, ...]:
+    """Attacks of a kind: what and how, what `audit verify` says ("code: place"), and what a client says."""
+    return tuple(Attack(name, what, does, *said.split(": "), client) for what, does, said, client in lines)
 
 
 def found(victim: Victim, code: str, on: str) -> None:

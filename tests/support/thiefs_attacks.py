@@ -18,16 +18,8 @@ from registry.crypto.identity import Identity
 from registry.records import events, tables
 from registry.records.database import writing
 from support.attacks import NEW, admit, crafted, envelopes, push_body, signed
-from support.ledger_attacks import (
-    Attack,
-    Outcome,
-    Stopped,
-    Unseen,
-    behind,
-    decoded,
-    history,
-    resigned,
-)
+from support.ledger_attacks import Attack, behind, decoded, history, resigned
+from support.outcomes import AUTHORITY, CHECKPOINT, UNSEEN, Outcome, Stopped
 from support.story import STORY
 from support.victim import MODEL, VERSION, Victim
 from support.writers_attacks import (
@@ -47,7 +39,6 @@ SIZE = len(STORY)
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 Entries = list[bytes]
 Change = Callable[[Victim, Entries], object]
-_AUTHORITY = Stopped(4, "bad-authority")
 _DIGEST = "0" * 64
 
 
@@ -101,8 +92,8 @@ def _past(name: str, change: Change, code: str, on: str, newcomer: Outcome | Non
         name,
         history(change, "ledger"),
         *found,
-        client or Stopped(2, "bad-checkpoint"),
-        (code, newcomer or client or Unseen()),
+        client or CHECKPOINT,
+        (code, newcomer or client or UNSEEN),
     )
 
 
@@ -131,7 +122,7 @@ PAST = (
         _put(PULL, _elsewhere),
         "wrong-registry",
         f"entry {PULL}",
-        Unseen(),
+        UNSEEN,
     ),
     _past(
         "another genesis act",
@@ -139,8 +130,8 @@ PAST = (
         "wrong-registry",
         "",
     ),
-    _past("a grant dropped", _without(GRANT), "bad-authority", f"entry {GRANT}", _AUTHORITY),
-    _past("two grants exchanged", _swapped, "bad-authority", f"entry {GRANT}", _AUTHORITY),
+    _past("a grant dropped", _without(GRANT), "bad-authority", f"entry {GRANT}", AUTHORITY),
+    _past("two grants exchanged", _swapped, "bad-authority", f"entry {GRANT}", AUTHORITY),
 )
 
 
@@ -220,26 +211,26 @@ def _new(name: str, does: Callable[[Victim], object], client: Outcome, code: str
 
 
 NEW_ACTS = (
-    _new("a pull without the right to it", _admitted("frank", _pull), Unseen()),
-    _new("a failure by who may not pull", _admitted("frank", _fail), Unseen()),
-    _new("a yank without the right to it", _admitted("bob", _of_version(acts.Yank, "mine")), _AUTHORITY),
-    _new("an alias without the right to it", _admitted("bob", _of_version(acts.Alias, "prod")), _AUTHORITY),
+    _new("a pull without the right to it", _admitted("frank", _pull), UNSEEN),
+    _new("a failure by who may not pull", _admitted("frank", _fail), UNSEEN),
+    _new("a yank without the right to it", _admitted("bob", _of_version(acts.Yank, "mine")), AUTHORITY),
+    _new("an alias without the right to it", _admitted("bob", _of_version(acts.Alias, "prod")), AUTHORITY),
     _new(
-        "a grant to oneself", _admitted("frank", lambda _: acts.Grant("frank", ("pull",), MODEL)), _AUTHORITY
+        "a grant to oneself", _admitted("frank", lambda _: acts.Grant("frank", ("pull",), MODEL)), AUTHORITY
     ),
-    _new("an admin enrolled by a member", _admitted("bob", _enroll), _AUTHORITY),
-    _new("a policy by a disabled member", _admitted("dora", lambda _: acts.Policy("")), _AUTHORITY),
+    _new("an admin enrolled by a member", _admitted("bob", _enroll), AUTHORITY),
+    _new("a policy by a disabled member", _admitted("dora", lambda _: acts.Policy("")), AUTHORITY),
     _new("a push under a law of before", _old_law, Stopped(4, "bad-authority", NEW)),
     _new("a pull under a law that never was", _unknown_law, Stopped(4, "bad-proof")),
-    _new("a pull by a stranger", _stranger, Unseen()),
-    _new("a refusal that a member signed", _admitted("bob", _refusal("frank")), Unseen()),
+    _new("a pull by a stranger", _stranger, UNSEEN),
+    _new("a refusal that a member signed", _admitted("bob", _refusal("frank")), UNSEEN),
     Attack(
         "a new act",
         "a version's second push",
         _again,
         "replay-failed",
         f"versions {MODEL} {VERSION}",
-        Unseen(),
+        UNSEEN,
     ),
     Attack(
         "the head",
@@ -247,7 +238,7 @@ NEW_ACTS = (
         _false_root,
         "root-differs",
         f"{SIZE} acts",
-        Stopped(2, "bad-checkpoint"),
+        CHECKPOINT,
     ),
 )
 

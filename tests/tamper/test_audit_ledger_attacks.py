@@ -1,7 +1,8 @@
-"""Every way to tamper with the ledger that we thought of: `audit verify` names it, and a client says its part.
+"""Every way to tamper with a ledger that we thought of: `audit verify` names it, a client says its part.
 
-The attacks stand in tables: of whoever writes the database (``support.writers_attacks``, ``table_attacks``),
-and of whoever has the ledger's key as well (``thiefs_attacks``). The threat model shows them all.
+The attacks stand in tables: of whoever writes the database (``support.writers_attacks``, ``index_attacks``,
+``table_attacks``, ``sealed_attacks``), and of whoever has the ledger's key as well (``thiefs_attacks``). The
+threat model shows them all.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ import sqlalchemy as sa
 from registry import acts, catalog, witnesses, witnessing
 from registry.crypto import dsse
 from registry.records import tables
-from support import attacks, table_attacks, thiefs_attacks, writers_attacks
+from support import attacks, index_attacks, sealed_attacks, table_attacks, thiefs_attacks, writers_attacks
+from support.attack_page import rendered
 from support.commandline import call
-from support.ledger_attacks import Misled, behind, clean, decoded, forget, found
+from support.ledger_attacks import behind, clean, decoded, forget, found
+from support.outcomes import Misled
 from support.story import STORY
 from support.victim import MODEL, VERSION, Victim, attackers_engine
-from support.writers_attacks import INDEX, SIZE
+from support.writers_attacks import SIZE
 
-TABLE = (*writers_attacks.ATTACKS, *thiefs_attacks.ATTACKS, *table_attacks.ATTACKS)
+FAMILIES = (writers_attacks, index_attacks, table_attacks, sealed_attacks, thiefs_attacks)
+TABLE = tuple(attack for family in FAMILIES for attack in family.ATTACKS)
 EVERY = {f"{one.family}, {one.name}": one for one in TABLE}
 ANYWHERE = (  # these on PostgreSQL as well: one of each kind of comparison
     "an entry, a pull's payload",
@@ -38,7 +42,7 @@ ANYWHERE = (  # these on PostgreSQL as well: one of each kind of comparison
     "the audit's record, an event's member",
     "the audit's record, a count",
     "the audit's record, words that nobody said",
-    "a table, a row of `grants` dropped",
+    "a row dropped from, `grants`",
     "the sealed keys, one changed",
 )
 sqlite = pytest.mark.parametrize("victim", ["sqlite+directory"], indirect=True)
@@ -65,6 +69,7 @@ def test_who_remembers_nothing_sees_what_is_wrong_in_itself(victim: Victim, atta
 # --- the controls -----------------------------------------------------------------------------------
 
 
+@sqlite
 def test_an_honest_ledger_holds(victim: Victim) -> None:
     """With everything in it that is attacked: refusals, cosignatures that nobody believes, a failure."""
     clean(victim)
@@ -77,11 +82,17 @@ def test_an_honest_ledger_holds(victim: Victim) -> None:
 def test_every_table_and_every_column_of_the_index_is_attacked() -> None:
     named = {one.on.split(" ")[0].split(".")[0] for one in table_attacks.ATTACKS}
     assert named >= {table.name for table in tables.PROJECTION}
-    columns = {one.on.partition(", ")[2] for one in INDEX}
+    columns = {one.on.partition(", ")[2] for one in index_attacks.INDEX}
     assert columns >= {f"acts.{column.name}" for column in tables.acts.c} - {"acts.seq", "acts.envelope"}
 
 
-def test_there_are_many(victim: Victim) -> None:
+def test_the_threat_model_shows_them_all() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "threat-model.md"
+    assert rendered(TABLE) in page.read_text("utf-8")
+
+
+@sqlite
+def test_there_are_many_and_no_two_are_one(victim: Victim) -> None:
     assert len(EVERY) == len(TABLE) >= 100
     assert tuple(row["kind"] for row in victim.rows["acts"]) == STORY
 

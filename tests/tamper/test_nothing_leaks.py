@@ -141,7 +141,7 @@ def test_a_verified_model_cannot_be_made_by_hand() -> None:
     make: Any = VerifiedModel
     for passed in (None, True, object()):
         with pytest.raises(TypeError, match=r"checkout\(\) only"):
-            make(passed, None, {}, [])
+            make(passed, None, None, {}, {})
     with pytest.raises(TypeError):
         make()
 

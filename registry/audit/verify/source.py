@@ -13,9 +13,11 @@ from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy import exc
+
+from registry.errors import DatabaseUnavailable
 
 _AT_ONCE: Final = 128  # rows that a server sends together
+_HINT: Final = "check that the database is running and reachable, and its file not damaged"
 _numbers = count(1)
 Values = tuple[Any, ...]
 
@@ -45,7 +47,7 @@ class Source:
 
     def batches(self, statement: str, *parameters: object) -> Iterator[list[Values]]:
         """Rows, as many together as are held."""
-        with self._translated(statement):
+        with self._translated():
             if self._server:
                 yield from self._sent(statement, parameters)
             else:
@@ -88,9 +90,11 @@ class Source:
             self._driver.text_factory = factory
 
     @contextmanager
-    def _translated(self, statement: str) -> Iterator[None]:
-        """As SQLAlchemy reports what a driver raises; ``records.database`` makes ours of it."""
+    def _translated(self) -> Iterator[None]:
+        """As ``records.database`` does for what goes through SQLAlchemy."""
         try:
             yield
         except self._errors as error:
-            raise exc.DBAPIError(statement, None, error) from error
+            text = (str(error).strip() or type(error).__name__).splitlines()[0]
+            where = self.connection.engine.url.render_as_string(hide_password=True)
+            raise DatabaseUnavailable(f"the database failed: {text}", on=where, hint=_HINT) from error

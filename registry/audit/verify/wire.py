@@ -47,7 +47,7 @@ def told(report: Report) -> bytes:
     return _framed(_encode(_Told(report)))
 
 
-def failed(error: Exception) -> bytes:
+def failed(error: BaseException) -> bytes:
     """An error, to be sent."""
     if isinstance(error, RegistryError):
         return _framed(_encode(Failed(error.code, error.message, error.on, error.hint)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import msgspec
 
@@ -21,20 +21,22 @@ def main() -> NoReturn:
     """Read the request from standard input, write reports to standard output, and end."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints does not get between the reports
-    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=wire.Request)
+    sys.excepthook = lambda _kind, error, _trace: _tell(out, wire.failed(error))  # the other side raises it
     parent = os.getppid()
-    try:
-        for report in _reports(request):
-            out.write(wire.told(report))
-            out.flush()
-            if os.getppid() != parent:
-                break  # nobody reads this any more
-    except BrokenPipeError:
-        pass
-    except Exception as error:  # the other side raises it
-        out.write(wire.failed(error))
-        out.flush()
+    request = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=wire.Request)
+    for report in _reports(request):
+        _tell(out, wire.told(report))
+        if os.getppid() != parent:
+            break  # nobody reads this any more
     os._exit(0)
+
+
+def _tell(out: IO[bytes], message: bytes) -> None:
+    try:
+        out.write(message)
+        out.flush()
+    except BrokenPipeError:
+        os._exit(1)
 
 
 def _reports(request: wire.Request) -> Iterator[Report]:
