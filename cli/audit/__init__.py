@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import typer
 
-# In the order in which the help lists them.
-_FAMILIES = ("search", "questions", "proofs", "verify", "witness", "report", "watch")
+from . import proofs, questions, report, search, verify, watch, witness
+
+_FAMILIES = (search, questions, proofs, verify, witness, report, watch)  # in the order of the help
 
 
 def register(app: typer.Typer) -> None:
     """Add ``audit`` with its commands."""
     audit = typer.Typer(help="Who did what, when, and was it allowed; with proofs.", no_args_is_help=True)
     for family in _FAMILIES:
-        try:
-            import_module(f".{family}", __name__).register(audit)
-        except ModuleNotFoundError:
-            continue
+        family.register(audit)
     app.add_typer(audit, name="audit")

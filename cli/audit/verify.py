@@ -51,7 +51,8 @@ def verify(
     seconds = time.monotonic() - began
     if done.resumed:
         say(
-            f"went on from entry {done.start}, which a run of {short(done.resumed)} reached; --from 0 begins anew"
+            f"went on from entry {done.start}, which a run of {short(done.resumed)} reached;"
+            " --from 0 begins anew"
         )
     if json:
         document({"ok": True, **done.to_dict(), "seconds": round(seconds, 3)})

@@ -102,7 +102,7 @@ def _commands() -> Any:
 
 @contextlib.contextmanager
 def _environment(columns: int) -> Iterator[None]:
-    """Plain output of this width, and no passphrase: the keys live for seconds, and scrypt would take longer."""
+    """Plain output of this width, and no passphrase: the keys live shorter than scrypt would take."""
     before = dict(os.environ)
     for name in ("REGISTRY_PASSPHRASE", "FORCE_COLOR", "TTY_COMPATIBLE"):
         os.environ.pop(name, None)

@@ -98,7 +98,7 @@ def test_counts_and_groups(lived: Path) -> None:
         {"model": "vision/mlp", "acts": 5, "not_allowed": 1},
         {"model": "", "acts": 4, "not_allowed": 0},
     ]
-    people = spawn("--home", lived, "audit", "search", "--group-by", "actor").done()
+    people = call("--home", lived, "audit", "search", "--group-by", "actor").done()
     assert re.search(r"^alice +9 +1 *$", people.out, re.M)
     days = call("--home", lived, "audit", "search", "--group-by", "day", "--format", "csv").done()
     assert days.out.startswith("day,acts,not_allowed\r\n2")
@@ -153,7 +153,7 @@ def test_a_terminal_is_not_steered(lived: Path) -> None:
 
 
 def test_a_spreadsheet_shows_what_was_written(lived: Path) -> None:
-    written = spawn("--home", lived, "audit", "search", "--format", "csv").done()
+    written = call("--home", lived, "audit", "search", "--format", "csv").done()
     list(_inert(written))
     (row,) = [row for row in csv.DictReader(io.StringIO(written.out, newline="")) if row["action"] == "yank"]
     assert row["detail"].startswith(f"'{FORMULA}")
@@ -165,7 +165,7 @@ def test_json_lines_and_parquet_keep_the_words(lived: Path, tmp_path: Path) -> N
     from pyarrow import parquet
 
     words = f"{FORMULA}\n{ESCAPES}{HTML}{SQL}"
-    lines = spawn("--home", lived, "audit", "search", "--format", "jsonl").done()
+    lines = call("--home", lived, "audit", "search", "--format", "jsonl").done()
     list(_inert(lines))
     assert words in [json.loads(line)["detail"] for line in lines.out.splitlines()]
     file = tmp_path / "acts.parquet"

@@ -137,7 +137,7 @@ CHANGES: dict[str, tuple[Edit, type[Untrusted]]] = {
     "an entry twice": (lines("entries.jsonl", lambda found: [*found, found[-1]]), BadProof),
     "an entry twice, in another's place": (
         lines("entries.jsonl", lambda found: [*found[:4], found[3]]),
-        BadProof,
+        BadAuthority,
     ),
     "an entry of another registry": (
         lines("entries.jsonl", lambda found: [*found[:4], other().entries[11] + b"\n"]),

@@ -20,7 +20,7 @@ from registry.context import Context
 from registry.errors import BadCheckpoint, InvalidInput
 from registry.law.law import Law
 from registry.records import finding
-from support import ledgers, naive_audit
+from support import ledgers, naive_audit, rehearsed
 from support.company import MODEL, Company
 from support.naive_audit import Happened, answer
 
@@ -36,6 +36,17 @@ def audit(database_url: str, tmp_path: Path) -> Iterator[Context]:
         home = tmp_path / "twin"
     with Context(home, identity_file=home / "auditor.pem") as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    return rehearsed.staffed(tmp_path_factory.mktemp("staff"))
+
+
+@pytest.fixture
+def staffed(staff: Company, tmp_path: Path) -> Company:
+    """A company whose ledger may grow."""
+    return rehearsed.copied(staff, tmp_path)
 
 
 def _queries(dice: random.Random, law: Law, ledger: list[Happened], number: int) -> Iterator[Query]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from registry.errors import (
 )
 from registry.records import tables
 from registry.records.database import writing
-from support import worlds
+from support import rehearsed
 from support.company import Company
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -33,17 +31,13 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def staff(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """A company to read from."""
-    company = Company(tmp_path_factory.mktemp("company"))
-    return company.staff(worlds.make_model(tmp_path_factory.mktemp("tiny")).parent)
+    return rehearsed.staffed(tmp_path_factory.mktemp("staff"))
 
 
 @pytest.fixture
 def stage(staff: Company, tmp_path: Path) -> Company:
     """A copy of the company, whose tables may be changed."""
-    copied = copy(staff)
-    copied.root = Path(shutil.copytree(staff.root, tmp_path / "root"))
-    copied.home = copied.root / staff.home.name
-    return copied
+    return rehearsed.copied(staff, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,16 +13,15 @@ from registry.audit.search import count, group, search
 from registry.context import Context
 from registry.errors import NotPermitted
 from registry.push import push
-from support import worlds
+from support import rehearsed
 from support.company import MODEL, OTHER, Company
 
 
 @pytest.fixture(scope="module")
 def divided(tmp_path_factory: pytest.TempPathFactory) -> Company:
     """bob may pull MODEL; OTHER, its people and its words are none of his business. To read from."""
-    company, tiny = Company(tmp_path_factory.mktemp("company")), tmp_path_factory.mktemp("tiny")
-    worlds.make_model(tiny)
-    company.staff(tiny)
+    directory = tmp_path_factory.mktemp("divided")
+    company, tiny = rehearsed.staffed(directory), directory / "tiny"
     (tiny / "note.txt").write_text("second")
     with company.open() as context:
         push(context, tiny, OTHER, metadata={"note": "the secret merger"}, label="secret-1")
@@ -79,7 +79,8 @@ def test_neither_a_digest_nor_a_cursor_shows_more(divided: Company) -> None:
         }
 
 
-def test_what_was_taken_back_is_seen_no_more_but_ones_own_acts(staffed: Company) -> None:
+def test_what_was_taken_back_is_seen_no_more_but_ones_own_acts(divided: Company, tmp_path: Path) -> None:
+    staffed = rehearsed.copied(divided, tmp_path)
     with staffed.open("bob") as context:
         assert {one.actor for one in search(context, Query(on=MODEL), limit=0).events} > {"bob"}
     staffed.revoke("bob", "pull", MODEL)
