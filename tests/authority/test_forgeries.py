@@ -44,7 +44,8 @@ def dump(engine: sa.Engine) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-RECORD = ("acts", "nodes", "head", "tallies", "events", "sayings", "activity")  # where the door writes what it refused
+# Where the door writes what it refused.
+RECORD = ("acts", "nodes", "head", "tallies", "events", "sayings", "activity")
 
 
 def refuse(alice: Publisher, name: str) -> None:
