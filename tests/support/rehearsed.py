@@ -13,7 +13,6 @@ from support.company import Company
 def staffed(directory: Path) -> Company:
     """A company with people and two models, in an empty directory (see ``Company.staff``)."""
     company = Company(directory / "company")
-    company.root.mkdir()
     return company.staff(worlds.make_model(directory / "tiny").parent)
 
 
