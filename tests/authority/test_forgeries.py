@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec.structs import replace
 
 from registry import acts, authority
+from registry.audit.verify import engine
 from registry.authority import Authority
 from registry.crypto import dsse, possession
 from registry.crypto.checkpoint import LedgerKey
@@ -27,7 +28,6 @@ from registry.errors import (
 from registry.lawbook import Lawbook
 from registry.records import schema, tables
 from registry.records.database import open_engine, reading
-from registry.replay import check_ledger
 from support.forger import each
 from support.forgeries import FORGERIES
 from support.publisher import MODEL, Publisher
@@ -95,13 +95,25 @@ def test_a_forgery_is_refused_and_changes_nothing(alice: Publisher, name: str) -
     refuse(alice, name)
 
 
+# What some of the forgers wrote straight into the tables: five rows, and nothing else is wrong.
+PLANTED = {
+    ("row-forged", "grants"),
+    ("row-forged", "members"),
+    ("row-forged", "keys"),
+    ("row-forged", "blobs"),
+    ("row-differs", "members.role"),
+}
+
+
 def test_every_forgery_is_refused_on_postgresql_too(open_door: Any, postgres_url: str) -> None:
     alice = open_door(postgres_url)
     for name in FORGERIES:
         refuse(alice, name)
     alice.admit(alice.push())
+    registry_id = alice.authority.registry_id
     with reading(alice.authority.engine) as connection:
-        assert list(check_ledger(connection, alice.authority.registry_id)) == []
+        found = {(one.code, one.on.partition(" ")[0]) for one in engine.findings(connection, registry_id)}
+    assert found == PLANTED
 
 
 def test_the_honest_acts_that_the_forgeries_were_made_of_are_admitted(alice: Publisher) -> None:

@@ -136,7 +136,7 @@ def test_fsck_beside_a_push_finds_nothing(
     context: Context, world: World, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A whole push happens after fsck has begun to read: the remembered checkpoint overtakes what it sees."""
-    check = fsck.check_ledger
+    check = fsck._ledger
 
     def and_then_push(*arguments: Any) -> Any:
         found = list(check(*arguments))
@@ -144,7 +144,7 @@ def test_fsck_beside_a_push_finds_nothing(
         assert done.error is None, done.text
         return found
 
-    monkeypatch.setattr(fsck, "check_ledger", and_then_push)
+    monkeypatch.setattr(fsck, "_ledger", and_then_push)
     checked = fsck.fsck(context)
     assert (checked.findings, checked.orphans, checked.under_way) == ((), (), ())
 
