@@ -6,11 +6,12 @@ import hashlib
 import secrets
 
 from benchmarks.scribe import Scribe
+from benchmarks.tensors import tensor
 from registry import acts, bundle, statements
 from registry.crypto import streaming
 from registry.crypto.identity import Identity
 from registry.manifest import Manifest
-from registry.onnx.quantization import QuantizationFacts, QuantizedTensor
+from registry.onnx.quantization import QuantizationFacts
 
 RESNET = 54  # quantized weights in a ResNet-50
 _FILE = "model.onnx"
@@ -58,22 +59,5 @@ def _facts(weights: int) -> QuantizationFacts:
         quantized_elements=weights * 36864,
         float_weights=0,
         float_elements=0,
-        tensors=tuple(map(_tensor, range(weights))),
-    )
-
-
-def _tensor(number: int) -> QuantizedTensor:
-    return QuantizedTensor(
-        name=f"layer{number}.conv.weight_quantized",
-        scope="",
-        role="weight",
-        operator="DequantizeLinear",
-        type="INT8",
-        bits=8,
-        symmetric=True,
-        granularity="per-channel",
-        axis=0,
-        block_size=None,
-        shape=(64, 64, 3, 3),
-        stored=True,
+        tensors=tuple(map(tensor, range(weights))),
     )

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.ledgers.chance import stream
 from benchmarks.ledgers.keys import SteadyKey
+from benchmarks.tensors import tensor
 from registry import acts, bundle, statements
 from registry.crypto import sealing, streaming
 from registry.manifest import Manifest
 from registry.onnx.lineage.verdict import Lineage
-from registry.onnx.quantization import QuantizationFacts, QuantizedTensor
+from registry.onnx.quantization import QuantizationFacts
 
 _KEY = 1168  # bytes of a sealed blob key
 _CONFIG = "config.json"
@@ -173,22 +174,5 @@ def _facts(drawn: int, *, quantized: bool) -> QuantizationFacts:
         quantized_elements=weights * 36_864,
         float_weights=1 if quantized else 54,
         float_elements=64 if quantized else 54 * 36_864,
-        tensors=tuple(map(_tensor, range(weights))),
-    )
-
-
-def _tensor(number: int) -> QuantizedTensor:
-    return QuantizedTensor(
-        name=f"layer{number}.weight_quantized",
-        scope="",
-        role="weight",
-        operator="DequantizeLinear",
-        type="INT8",
-        bits=8,
-        symmetric=True,
-        granularity="per-channel",
-        axis=0,
-        block_size=None,
-        shape=(64, 64, 3, 3),
-        stored=True,
+        tensors=tuple(map(tensor, range(weights))),
     )

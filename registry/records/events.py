@@ -73,8 +73,6 @@ def _said(body: acts.Body) -> Iterator[str]:
             yield body.text
         case acts.Failure():
             yield from (body.code, body.purpose)
-        case acts.Failure():
-            yield from (body.purpose, body.code)
         case _:
             yield getattr(body, "purpose", "")
 
