@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--acts", type=int, nargs="+", default=_SIZES, metavar="N", help="sizes of ledgers")
     parser.add_argument("--home", type=Path, nargs="+", metavar="DIR", help="generated ledgers to be asked")
     parser.add_argument("--samples", type=int, default=40, metavar="N", help="things that are asked about")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of which the quickest counts")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="calls of each")
     parser.add_argument("--only", default="", metavar="TEXT", help="questions whose name holds this")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where ledgers are made, or found")
     parser.add_argument("--write", action="store_true", help="write docs/audit-benchmarks.md and the chart")

@@ -17,9 +17,9 @@ models in 40 namespaces. Every signature is real, and `registry audit verify` fi
 
 ![Growth](audit-growth.svg)
 
-Each question is asked about {samples} things: the busiest members, teams and models there are, and others
-drawn from all. What counts of each call is the quickest of {rounds}, in a process that has read the law. A
-page has 50 acts, each decoded and held against its row.
+Each question is asked about {samples} things, {rounds} times each: the busiest members, teams and models
+there are, and others drawn from all; in a process that has read the law. Every call counts but a first one
+that fills caches. A page has 50 acts, each decoded and held against its row.
 """
 _QUESTIONS = """\
 Milliseconds: half of the calls take at most so long / 95 of 100 do. The target is {limit:.0f} for the second,

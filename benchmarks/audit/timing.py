@@ -28,19 +28,16 @@ class Timed:
 
 
 def timed(context: Context, cases: Mapping[str, Sequence[Call]], rounds: int) -> dict[str, Timed]:
-    """Every call of every question ``rounds`` times; once more before, uncounted, to fill caches.
-
-    Of each call the quickest counts: what else the machine did is no part of it.
-    """
+    """Every call of every question ``rounds`` times, all of which count; once before, to fill caches."""
     return {
-        name: Timed(tuple(_quickest(context, call, rounds) for call in calls))
+        name: Timed(tuple(one for call in calls for one in _times(context, call, rounds)))
         for name, calls in cases.items()
     }
 
 
-def _quickest(context: Context, call: Call, rounds: int) -> float:
+def _times(context: Context, call: Call, rounds: int) -> list[float]:
     call(context)
-    return min(_once(context, call) for _ in range(rounds))
+    return [_once(context, call) for _ in range(rounds)]
 
 
 def _once(context: Context, call: Call) -> float:

@@ -161,7 +161,10 @@ class Registry(RuleBasedStateMachine):
     @rule(name=st.sampled_from(FORGED))
     def forge(self, name: str) -> None:
         before = dict(self.versions)
-        brought = FORGERIES[name].made(self.alice)
+        try:
+            brought = FORGERIES[name].made(self.alice)
+        except REFUSALS:  # the honest act that is to be forged is refused by now: its version was yanked
+            return
         with pytest.raises(REFUSALS):
             self.alice.submit(brought.envelope, keys=brought.keys)
         assert before == self.versions
