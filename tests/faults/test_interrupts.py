@@ -32,6 +32,8 @@ def test_an_interrupted_push(stage: Stage, nursery: Nursery) -> None:
 def test_an_interrupted_pull_leaves_nothing(stage: Stage, nursery: Nursery, deep: bool) -> None:
     first = stage.world()
     assert nursery.run("attempt", "push", first.home, first.source, "a/m").result.error is None
+    # What a pull says is written down the first time: every attempt shares the ledger, so that is over.
+    assert nursery.run("attempt", "pull", first.home, "a/m", stage.root / "once").result.error is None
 
     def arguments(world: World) -> tuple[object, ...]:
         return first.home, "a/m", world.out / "deeper" if deep else world.out
