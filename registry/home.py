@@ -8,6 +8,7 @@
     checkpoint       the newest checkpoint seen: history cannot be rewritten behind it
     witnesses        whose cosignatures this home demands (C2SP tlog-policy), where it demands any
     cosigned         what this home's member has cosigned as a witness, by ledger
+    verified         how far ``audit verify`` has come, or how far the last one came
     law-*            the law as each member's program has replayed it, where that takes long
     watch.json       how far ``audit watch`` has come
     registry.db      the default database

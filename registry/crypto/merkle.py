@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
 
 from registry.errors import BadProof, InvalidInput
 
@@ -18,12 +17,6 @@ NodeReader = Callable[[Sequence[Node]], Mapping[Node, bytes]]
 HASH = 32  # bytes
 EMPTY = hashlib.sha256().digest()  # the root of a tree without leaves
 _MISSING = "run registry fsck: rows of the ledger were lost"
-
-
-class NodeStore(Protocol):
-    """Where complete subtrees are kept; its ``hashes`` is a NodeReader."""
-
-    def hashes(self, wanted: Sequence[Node]) -> Mapping[Node, bytes]: ...
 
 
 def leaf_hash(data: bytes) -> bytes:
